@@ -1,0 +1,1 @@
+"""Decides: captions, translates and moderates, each answer by its deadline."""
