@@ -1,0 +1,1 @@
+"""Touches the world; each outside library has one owner."""

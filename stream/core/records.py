@@ -1,0 +1,172 @@
+"""What lies in the logs: records as the bus gives them, and what they mean.
+
+A log is one topic's partition. `arrived` is Unix seconds on a clock that never steps (ports.Clock):
+the moment the last sample or the whole text reached a gateway; deadline = arrived + budget.
+Audio in the logs is 16 kHz mono signed 16 bit, whatever the publisher sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from stream.core.messages import Fact
+from stream.core.requests import Filter, Policy
+
+SAMPLE_RATE = 16_000
+
+
+class Topic(StrEnum):
+    """The topics (design: Kafka); on Kafka each name is prefixed by `ontime.`."""
+
+    AUDIO = "audio"
+    POSTS = "posts"
+    TEXTS = "texts"
+    PARTIALS = "partials"
+    CAPTIONS = "captions"
+    TRANSLATIONS = "translations"
+    VERDICTS = "verdicts"
+    EVENTS = "events"
+    POLICIES = "policies"
+    DEAD_LETTERS = "dead-letters"
+
+
+class Log(NamedTuple):
+    """One topic's partition, or its in-process twin."""
+
+    topic: Topic
+    partition: int
+
+
+class Position(NamedTuple):
+    """A record's place."""
+
+    log: Log
+    offset: int
+
+
+Headers = Mapping[str, bytes]
+
+
+class Record(Struct, frozen=True):
+    """A record as the bus gives it; nothing in it is trusted before core/wire.py has read it."""
+
+    log: Log
+    offset: int
+    key: str
+    value: bytes
+    headers: Headers
+    timestamp: float
+
+
+class Truncation(NamedTuple):
+    """Retention took records [start, end) before they were read."""
+
+    log: Log
+    start: int
+    end: int
+
+
+class Batch(NamedTuple):
+    """What one read gives: records in order per log, and what retention took before them."""
+
+    records: tuple[Record, ...]
+    truncated: tuple[Truncation, ...] = ()
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a result comes from: who made it, from input that arrived when, with which budget.
+
+    `to` names the gateway that waits for it ("" for nobody).
+    """
+
+    owner: str
+    arrived: float
+    budget_ms: int
+    to: str = ""
+
+    @property
+    def deadline(self) -> float:
+        return self.arrived + self.budget_ms / 1000
+
+
+class AudioChunk(Struct, frozen=True, kw_only=True):
+    """Audio of a channel: samples `start` and following of `epoch`; `last` ends the epoch.
+
+    `pcm` holds little-endian 16-bit samples (even length; empty only with `last`).
+    """
+
+    channel: str
+    epoch: str
+    start: int
+    pcm: bytes
+    arrived: float
+    budget_ms: int
+    language: str = "en"
+    translate: tuple[str, ...] = ()
+    last: bool = False
+
+
+class PostJob(Struct, frozen=True, kw_only=True):
+    """A post that waits for its verdict; `id` is unique, `gateway` waits ("" for nobody)."""
+
+    id: str
+    channel: str
+    text: str
+    author: str = ""
+    post: str = ""
+    gateway: str = ""
+    arrived: float
+    budget_ms: int
+
+
+class TextJob(Struct, frozen=True, kw_only=True):
+    """A text that waits for its translation."""
+
+    id: str
+    channel: str
+    text: str
+    source: str
+    target: str
+    gateway: str = ""
+    arrived: float
+    budget_ms: int
+
+
+class Claim(Struct, frozen=True, kw_only=True, tag_field="type", tag="claim"):
+    """From here on, only `owner` speaks in this log (design: fence)."""
+
+    owner: str
+
+
+class Progress(Struct, frozen=True, kw_only=True, tag_field="type", tag="progress"):
+    """A channel's audio has been decoded up to `audio_end` seconds; `over` with its last sample."""
+
+    channel: str
+    epoch: str
+    audio_end: float
+    over: bool = False
+
+
+class Failure(Struct, frozen=True, kw_only=True, tag_field="type", tag="failure"):
+    """The request `id` cannot be answered by this role: `code` and `message` of the error."""
+
+    id: str
+    code: str
+    message: str
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """A channel's settings as they stand."""
+
+    channel: str
+    hotwords: tuple[str, ...] = ()
+    glossary: dict[str, str] = {}
+    filter: Filter = "off"
+    policy: Policy = Policy()
+
+
+Result = Fact | Claim | Progress | Failure

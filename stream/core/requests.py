@@ -1,0 +1,136 @@
+"""What clients ask: the messages from client to server.
+
+Times are milliseconds. A text has at most 16,000 code points, an id or cursor 128, a channel 64.
+A field that the protocol does not know is refused, so that a mistyped option is never ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Id = Annotated[str, Meta(min_length=1, max_length=128)]
+ChannelName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Text = Annotated[str, Meta(max_length=16_000)]
+Name = Annotated[str, Meta(max_length=128)]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+BudgetMs = Annotated[int, Meta(ge=10, le=60_000)]
+SampleRate = Annotated[int, Meta(ge=8_000, le=48_000)]
+Phrase = Annotated[str, Meta(min_length=1, max_length=100)]
+
+Kind = Literal["captions", "translations", "posts", "reviews"]
+Encoding = Literal["pcm_s16le", "opus"]
+Fallback = Literal["hold", "block", "allow"]
+Filter = Literal["off", "mask", "drop", "flag"]
+
+CAPTION_BUDGET_MS = 200
+TRANSLATION_BUDGET_MS = 300
+GATE_BUDGET_MS = 100
+KINDS: tuple[Kind, ...] = ("captions", "translations", "posts", "reviews")
+
+
+class Request(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
+    """Root of what a client sends; `id` comes back with the answer."""
+
+    id: Id | None = None
+
+
+class Subscribe(Request, kw_only=True, tag="subscribe"):
+    """Listen to a channel, from `since` (a cursor) where one is given.
+
+    `reviews` (posts that wait, and decisions) go to moderators only, whatever `kinds` says.
+    """
+
+    channel: ChannelName
+    kinds: Annotated[tuple[Kind, ...], Meta(max_length=4)] = KINDS
+    languages: Annotated[tuple[Language, ...], Meta(max_length=32)] | None = None
+    since: Id | None = None
+    partials: bool = True
+
+
+class Unsubscribe(Request, kw_only=True, tag="unsubscribe"):
+    """Listen no longer."""
+
+    channel: ChannelName
+
+
+class Open(Request, kw_only=True, tag="open"):
+    """This connection publishes audio on the channel; binary frames follow."""
+
+    channel: ChannelName
+    sample_rate: SampleRate = 16_000
+    encoding: Encoding = "pcm_s16le"
+    language: Language = "en"
+    translate: Annotated[tuple[Language, ...], Meta(max_length=8)] = ()
+    budget_ms: BudgetMs = CAPTION_BUDGET_MS
+
+
+class Close(Request, kw_only=True, tag="close"):
+    """End of audio: the open segment is finished, then `closed`."""
+
+    channel: ChannelName
+
+
+class Gate(Request, kw_only=True, tag="gate"):
+    """Judge a text; exactly one verdict comes back by the deadline."""
+
+    id: Id
+    channel: ChannelName
+    text: Text
+    author: Name = ""
+    post: Id | None = None
+    budget_ms: BudgetMs = GATE_BUDGET_MS
+    publish: bool = False
+
+
+class Decide(Request, kw_only=True, tag="decide"):
+    """A moderator's word on a post in review."""
+
+    channel: ChannelName
+    post: Id
+    action: Literal["allow", "block"]
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a channel does with scores and with silence.
+
+    degraded   what stands in for a verdict when none came in time
+    review     a label's score from which a person decides
+    block      a label's score from which the post is blocked
+    words      texts that are always blocked
+    """
+
+    degraded: Fallback = "hold"
+    review: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    block: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    words: Annotated[tuple[Phrase, ...], Meta(max_length=1000)] = ()
+
+
+class Configure(Request, kw_only=True, tag="configure"):
+    """A moderator's settings for a running channel; what is absent stays as it is."""
+
+    channel: ChannelName
+    hotwords: Annotated[tuple[Phrase, ...], Meta(max_length=200)] | UnsetType = UNSET
+    glossary: Annotated[dict[Phrase, Phrase], Meta(max_length=200)] | UnsetType = UNSET
+    filter: Filter | UnsetType = UNSET
+    policy: Policy | UnsetType = UNSET
+
+
+class Translate(Request, kw_only=True, tag="translate"):
+    """Translate a text; exactly one translation comes back."""
+
+    id: Id
+    text: Text
+    source: Language = "en"
+    target: Language
+    budget_ms: BudgetMs = TRANSLATION_BUDGET_MS
+
+
+class Ping(Request, kw_only=True, tag="ping"):
+    """Is anybody there?"""
+
+
+ClientMessage = (
+    Subscribe | Unsubscribe | Open | Close | Gate | Decide | Configure | Translate | Ping
+)

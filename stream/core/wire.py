@@ -1,0 +1,252 @@
+"""Bytes <-> messages; the only module that knows the layout.
+
+JSON by orjson, checked against the types by msgspec; record headers are ASCII. What comes from
+outside raises `Malformed`, which names the field, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, get_args
+
+import msgspec
+import orjson
+
+from stream.core.errors import Malformed, TooBig, Unreadable
+from stream.core.messages import Message, ServerMessage
+from stream.core.records import (
+    AudioChunk,
+    Headers,
+    Origin,
+    PostJob,
+    Record,
+    Result,
+    Settings,
+    TextJob,
+)
+from stream.core.requests import ClientMessage
+
+TEXT_LIMIT_BYTES = 64 * 1024
+BINARY_LIMIT_BYTES = 256 * 1024
+_SHOWN = 80
+
+T = TypeVar("T")
+
+
+class Payload(NamedTuple):
+    """A record's value and headers, ready for the bus."""
+
+    value: bytes
+    headers: dict[str, bytes]
+
+
+def encode_message(message: Message) -> bytes:
+    """A message to a client as one JSON object."""
+    return orjson.dumps(msgspec.to_builtins(message))
+
+
+def decode_message(data: bytes | str) -> ServerMessage:
+    """What `encode_message` wrote. Raises Malformed."""
+    return _convert(_load(data), ServerMessage)
+
+
+def encode_request(request: ClientMessage) -> bytes:
+    """A client's message as one JSON object."""
+    return orjson.dumps(msgspec.to_builtins(request))
+
+
+def decode_request(data: bytes | str) -> ClientMessage:
+    """A client's message. Raises TooBig, Unreadable (not JSON, not an object) or Malformed."""
+    size = len(data) if isinstance(data, bytes) else len(data.encode())
+    if size > TEXT_LIMIT_BYTES:
+        raise TooBig("frame", f"{size} bytes", f"at most {TEXT_LIMIT_BYTES}")
+    found = _load(data)
+    if not isinstance(found, dict):
+        raise Unreadable("frame", f"JSON {_kind(found)}", "a JSON object with a type")
+    return _convert(found, ClientMessage)
+
+
+def request_id(data: bytes | str) -> str | None:
+    """The `id` of a message that could not be decoded, for its `error`; None where it has none."""
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    given = found.get("id") if isinstance(found, dict) else None
+    return given[:128] if isinstance(given, str) else None
+
+
+def encode_result(result: Result, origin: Origin) -> Payload:
+    """A worker's or gateway's result for a result log."""
+    headers = {
+        "owner": origin.owner.encode(),
+        "arrived": repr(origin.arrived).encode(),
+        "budget_ms": b"%d" % origin.budget_ms,
+    }
+    if origin.to:
+        headers["to"] = origin.to.encode()
+    return Payload(orjson.dumps(msgspec.to_builtins(result)), headers)
+
+
+def decode_result(record: Record) -> tuple[Result, Origin]:
+    """What `encode_result` wrote. Raises Malformed."""
+    headers = record.headers
+    origin = Origin(
+        owner=_header(headers, "owner"),
+        arrived=_number(headers, "arrived", float),
+        budget_ms=_number(headers, "budget_ms", int),
+        to=_header(headers, "to", ""),
+    )
+    return _convert(_load(record.value), Result), origin
+
+
+def encode_audio(chunk: AudioChunk) -> Payload:
+    """Audio for the audio log: samples as the value, the rest as headers."""
+    headers = {
+        "epoch": chunk.epoch.encode(),
+        "start": b"%d" % chunk.start,
+        "arrived": repr(chunk.arrived).encode(),
+        "budget_ms": b"%d" % chunk.budget_ms,
+        "language": chunk.language.encode(),
+        "translate": ",".join(chunk.translate).encode(),
+        "last": b"%d" % chunk.last,
+    }
+    return Payload(chunk.pcm, headers)
+
+
+def decode_audio(record: Record) -> AudioChunk:
+    """What `encode_audio` wrote. Raises Malformed."""
+    headers = record.headers
+    last = _header(headers, "last", "0") == "1"
+    if len(record.value) % 2 or not (record.value or last):
+        raise Malformed("chunk", f"{len(record.value)} bytes", "an even number above 0")
+    languages = _header(headers, "translate", "")
+    return AudioChunk(
+        channel=record.key,
+        epoch=_header(headers, "epoch"),
+        start=_number(headers, "start", int),
+        pcm=record.value,
+        arrived=_number(headers, "arrived", float),
+        budget_ms=_number(headers, "budget_ms", int),
+        language=_header(headers, "language", "en"),
+        translate=tuple(languages.split(",")) if languages else (),
+        last=last,
+    )
+
+
+def encode_job(job: PostJob | TextJob) -> Payload:
+    """A text for the `posts` or `texts` log."""
+    return Payload(orjson.dumps(msgspec.to_builtins(job)), {})
+
+
+def decode_post(record: Record) -> PostJob:
+    """What `encode_job` wrote of a post. Raises Malformed."""
+    return _convert(_load(record.value), PostJob)
+
+
+def decode_text(record: Record) -> TextJob:
+    """What `encode_job` wrote of a text. Raises Malformed."""
+    return _convert(_load(record.value), TextJob)
+
+
+def encode_settings(settings: Settings) -> Payload:
+    """A channel's settings for the `policies` log."""
+    return Payload(orjson.dumps(msgspec.to_builtins(settings)), {})
+
+
+def decode_settings(record: Record) -> Settings:
+    """What `encode_settings` wrote. Raises Malformed."""
+    return _convert(_load(record.value), Settings)
+
+
+def dead_letter(record: Record, error: Exception, attempts: int) -> Payload:
+    """The record as it came, with headers that say where from, why and after how many attempts."""
+    headers = dict(record.headers)
+    headers["from"] = f"{record.log.topic}/{record.log.partition}/{record.offset}".encode()
+    headers["error"] = f"{type(error).__name__}: {error}".encode()[:500]
+    headers["attempts"] = b"%d" % attempts
+    return Payload(record.value, headers)
+
+
+def _load(data: bytes | str) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        shown = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        raise Unreadable("frame", _shorten(shown), "JSON") from error
+
+
+_PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+def _convert(found: Any, expected: Any) -> Any:
+    try:
+        return msgspec.convert(found, expected)
+    except msgspec.ValidationError as error:
+        raise _explain(found, expected, str(error)) from error
+
+
+def _explain(found: Any, expected: Any, told: str) -> Malformed:
+    """Turn msgspec's words into field, found, expected."""
+    match = _PATH.search(told)
+    path = match.group(1).lstrip(".") if match else ""
+    told = _PATH.sub("", told)
+    if "unknown field" in told:
+        return Malformed("message", f"with the {told.split('contains ')[-1]}", _names(found, expected))
+    if missing := re.search(r"missing required field `([^`]+)`", told):
+        return Malformed(missing.group(1), "missing", "it in this message")
+    value = _look_up(found, path)
+    if told.startswith("Invalid value"):
+        return Malformed(path or "value", _shorten(value), "one of " + ", ".join(_tags(expected)))
+    wanted = told.removeprefix("Expected ").split(", got ")[0]
+    return Malformed(path or "message", _shorten(value), wanted.replace("`", ""))
+
+
+def _names(found: Any, expected: Any) -> str:
+    kind = found.get("type") if isinstance(found, dict) else None
+    for struct in get_args(expected) or (expected,):
+        if getattr(struct.__struct_config__, "tag", None) == kind:
+            return "only " + ", ".join(struct.__struct_fields__)
+    return "known fields only"
+
+
+def _tags(expected: Any) -> list[str]:
+    return sorted(str(struct.__struct_config__.tag) for struct in get_args(expected))
+
+
+def _look_up(found: Any, path: str) -> Any:
+    for name, index in _STEP.findall("." + path if path else ""):
+        try:
+            found = found[name] if name else found[int(index)] if index else found
+        except (KeyError, IndexError, TypeError):
+            break
+    return found
+
+
+def _shorten(value: Any) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+
+
+def _kind(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def _header(headers: Headers, name: str, default: str | None = None) -> str:
+    value = headers.get(name)
+    if value is None:
+        if default is None:
+            raise Malformed(f"header {name}", "missing", "it in this record")
+        return default
+    return value.decode("ascii", "replace")
+
+
+def _number(headers: Headers, name: str, kind: Callable[[str], T]) -> T:
+    value = _header(headers, name)
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise Malformed(f"header {name}", _shorten(value), "a number") from error

@@ -1,0 +1,118 @@
+"""What the workers need of a model: one port for every engine.
+
+An engine lives in a child process (engines/host.py), is synchronous, and may keep state by stream.
+Requests and answers are values that cross a pipe as JSON and bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from stream.core.messages import Rung, Word
+
+Task = Literal["captions", "translation", "moderation"]
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """What an engine is: its name, its task, its rungs (cheapest first), its languages."""
+
+    name: str
+    task: Task
+    rungs: tuple[Rung, ...]
+    languages: tuple[str, ...] = ("en",)
+
+
+class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
+    """Samples `start` and following of a stream (16 kHz mono s16le).
+
+    `fresh`   the stream's state starts empty at `start`; else the audio joins what came before
+    `last`    nothing follows: finish the open segment
+    `quiet`   finals only: this audio is behind its time
+    """
+
+    stream: str
+    start: int
+    pcm: bytes
+    fresh: bool = False
+    last: bool = False
+    quiet: bool = False
+    language: str = "en"
+    hotwords: tuple[str, ...] = ()
+
+
+class Hypothesis(Struct, frozen=True, kw_only=True):
+    """A segment's text as heard so far: samples [start, end), settled code points, word times.
+
+    `ended` is the sample at which a final's endpoint was decided.
+    """
+
+    start: int
+    end: int
+    text: str
+    stable: int = 0
+    words: tuple[Word, ...] = ()
+    final: bool = False
+    ended: int = 0
+
+
+class Heard(Struct, frozen=True, kw_only=True, tag_field="type", tag="heard"):
+    """Answer to `Audio`: finals in order, then at most one partial.
+
+    `upto`     samples decoded
+    `settled`  a sample from which a fresh state gives the same results as going on (the start of
+               the open segment, or where silence began it anew): a crash replays from here
+    """
+
+    hypotheses: tuple[Hypothesis, ...]
+    upto: int
+    settled: int
+
+
+class Judge(Struct, frozen=True, kw_only=True, tag_field="type", tag="judge"):
+    """A text to be scored; `words` are the channel's own forbidden texts."""
+
+    text: str
+    words: tuple[str, ...] = ()
+
+
+class Scored(Struct, frozen=True, kw_only=True, tag_field="type", tag="scored"):
+    """Answer to `Judge`: a score (0 to 1) for each label that the engine knows, and why."""
+
+    labels: dict[str, float]
+    reasons: tuple[str, ...] = ()
+
+
+class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
+    """A text to be translated; `draft` is what is on screen, `stable` of it settled."""
+
+    text: str
+    source: str
+    target: str
+    draft: str = ""
+    stable: int = 0
+    glossary: dict[str, str] = {}
+
+
+class Rendered(Struct, frozen=True, kw_only=True, tag_field="type", tag="rendered"):
+    """Answer to `Render`."""
+
+    text: str
+
+
+Question = Audio | Judge | Render
+Answer = Heard | Scored | Rendered
+
+
+class Engine(Protocol):
+    """A model. Made and run in its own process only."""
+
+    card: Card
+
+    def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Answer]:
+        """One answer a question, in order. Raises EngineError for the whole batch."""
+
+    def forget(self, stream: str) -> None:
+        """Drop a stream's state."""
