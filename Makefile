@@ -1,0 +1,62 @@
+# Everything from nothing: a small environment of its own (.make) brings uv, uv brings a Python
+# that fits, and .venv gets the locked and hashed packages. Stamps keep a second run short.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+UV := .make/bin/uv
+BIN := .venv/bin
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python --build-constraints requirements/build.txt
+
+.PHONY: help install run test lint hub lock upgrade bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: .venv/.lean ## make .venv and install what `ontime` needs, without torch
+
+run: install ## start the demo on this machine; ARGS go to `ontime up`
+	@exec $(BIN)/ontime up --demo $(ARGS)
+
+test: .venv/.test ## check everything: format, rules, types, architecture, tests
+	@scripts/test-tools
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: .venv/.test ## check format, rules and types only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+hub: .venv/.hub ## add torch, transformers and faster-whisper for hub models
+
+lock: .make/.uv ## pin anew what pyproject.toml asks for
+	@scripts/lock
+
+upgrade: .make/.uv ## pin the newest versions
+	@scripts/lock --upgrade
+
+clean: ## remove the environments and caches
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.make/.uv: requirements/uv.txt scripts/get-uv
+	@scripts/get-uv
+	@touch $@
+
+.venv/.python: scripts/get-python | .make/.uv
+	@scripts/get-python
+	@touch $@
+
+.venv/.lean: .venv/.python requirements/lean.txt requirements/build.txt pyproject.toml
+	@$(INSTALL) --require-hashes --requirement requirements/lean.txt
+	@$(INSTALL) --no-deps --editable .
+	@touch $@
+
+.venv/.hub: .venv/.lean requirements/hub.txt
+	@$(INSTALL) --require-hashes --requirement requirements/hub.txt
+	@touch $@
+
+.venv/.test: .venv/.lean requirements/test.txt
+	@$(INSTALL) --require-hashes --requirement requirements/test.txt
+	@touch $@
