@@ -8,8 +8,9 @@ SHELL := /bin/sh
 UV := .make/bin/uv
 BIN := .venv/bin
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --build-constraints requirements/build.txt
+BENCHES = $(notdir $(basename $(shell grep -l '__main__' bench/*.py)))
 
-.PHONY: help install run test lint hub lock upgrade bench clean
+.PHONY: help install run test lint bench kafka hub lock upgrade clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +29,12 @@ lint: .venv/.test ## check format, rules and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: .venv/.test ## run the benchmarks, or those in NAME; each ends in one JSON line
+	@for name in $(or $(NAME),$(BENCHES)); do nice $(BIN)/python -m bench.$$name || exit 1; done
+
+kafka: .venv/.lean ## run Apache Kafka on this machine until interrupted; NODES=3 for a cluster
+	@exec $(BIN)/python scripts/kafka.py up --nodes $(or $(NODES),1)
 
 hub: .venv/.hub ## add torch, transformers and faster-whisper for hub models
 
