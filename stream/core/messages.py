@@ -53,7 +53,7 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
     """Root of what a server sends."""
 
 
-class Caption(Message, kw_only=True, tag="caption"):
+class Caption(Message, frozen=True, kw_only=True, tag="caption"):
     """A revision of a segment's text."""
 
     channel: str
@@ -75,7 +75,7 @@ class Caption(Message, kw_only=True, tag="caption"):
     cursor: str | UnsetType = UNSET
 
 
-class Translation(Message, kw_only=True, tag="translation"):
+class Translation(Message, frozen=True, kw_only=True, tag="translation"):
     """A revision of a segment's translation, or the answer to a `translate` (then with `id`)."""
 
     id: str | UnsetType = UNSET
@@ -99,7 +99,7 @@ class Translation(Message, kw_only=True, tag="translation"):
     cursor: str | UnsetType = UNSET
 
 
-class Verdict(Message, kw_only=True, tag="verdict"):
+class Verdict(Message, frozen=True, kw_only=True, tag="verdict"):
     """What a gate says; `reasons` name label, score and rule."""
 
     id: str
@@ -113,7 +113,7 @@ class Verdict(Message, kw_only=True, tag="verdict"):
     degraded: bool = False
 
 
-class Post(Message, kw_only=True, tag="post"):
+class Post(Message, frozen=True, kw_only=True, tag="post"):
     """A post that was allowed."""
 
     channel: str
@@ -123,7 +123,7 @@ class Post(Message, kw_only=True, tag="post"):
     cursor: str | UnsetType = UNSET
 
 
-class Retract(Message, kw_only=True, tag="retract"):
+class Retract(Message, frozen=True, kw_only=True, tag="retract"):
     """What was shown must go: a segment or a post."""
 
     channel: str
@@ -133,7 +133,7 @@ class Retract(Message, kw_only=True, tag="retract"):
     cursor: str | UnsetType = UNSET
 
 
-class Review(Message, kw_only=True, tag="review"):
+class Review(Message, frozen=True, kw_only=True, tag="review"):
     """A post waits for a moderator."""
 
     channel: str
@@ -145,7 +145,7 @@ class Review(Message, kw_only=True, tag="review"):
     cursor: str | UnsetType = UNSET
 
 
-class Decision(Message, kw_only=True, tag="decision"):
+class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     """A moderator has decided; `id` answers the `decide` that asked."""
 
     id: str | UnsetType = UNSET
@@ -156,7 +156,7 @@ class Decision(Message, kw_only=True, tag="decision"):
     cursor: str | UnsetType = UNSET
 
 
-class Gap(Message, kw_only=True, tag="gap"):
+class Gap(Message, frozen=True, kw_only=True, tag="gap"):
     """Audio that was not captioned, in seconds since the channel's first sample."""
 
     channel: str
@@ -165,7 +165,7 @@ class Gap(Message, kw_only=True, tag="gap"):
     reason: str
 
 
-class Stale(Message, kw_only=True, tag="stale"):
+class Stale(Message, frozen=True, kw_only=True, tag="stale"):
     """What is shown is old: a worker or the broker is away; `over` ends it."""
 
     channel: str
@@ -173,7 +173,7 @@ class Stale(Message, kw_only=True, tag="stale"):
     over: bool = False
 
 
-class Subscribed(Message, kw_only=True, tag="subscribed"):
+class Subscribed(Message, frozen=True, kw_only=True, tag="subscribed"):
     """`recovered`: everything since the cursor follows; false: something is lost."""
 
     id: str | None
@@ -182,14 +182,14 @@ class Subscribed(Message, kw_only=True, tag="subscribed"):
     recovered: bool
 
 
-class Unsubscribed(Message, kw_only=True, tag="unsubscribed"):
+class Unsubscribed(Message, frozen=True, kw_only=True, tag="unsubscribed"):
     """Nothing more comes from this channel."""
 
     id: str | None
     channel: str
 
 
-class Opened(Message, kw_only=True, tag="opened"):
+class Opened(Message, frozen=True, kw_only=True, tag="opened"):
     """Binary frames may come."""
 
     id: str | None
@@ -197,27 +197,27 @@ class Opened(Message, kw_only=True, tag="opened"):
     epoch: str
 
 
-class Closed(Message, kw_only=True, tag="closed"):
+class Closed(Message, frozen=True, kw_only=True, tag="closed"):
     """The last final of this audio has been published."""
 
     id: str | None
     channel: str
 
 
-class Configured(Message, kw_only=True, tag="configured"):
+class Configured(Message, frozen=True, kw_only=True, tag="configured"):
     """The settings stand."""
 
     id: str | None
     channel: str
 
 
-class Pong(Message, kw_only=True, tag="pong"):
+class Pong(Message, frozen=True, kw_only=True, tag="pong"):
     """Here."""
 
     id: str | None
 
 
-class Error(Message, kw_only=True, tag="error"):
+class Error(Message, frozen=True, kw_only=True, tag="error"):
     """What was found and what was expected."""
 
     code: str

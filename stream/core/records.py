@@ -80,13 +80,15 @@ class Batch(NamedTuple):
 class Origin(Struct, frozen=True, kw_only=True):
     """Where a result comes from: who made it, from input that arrived when, with which budget.
 
-    `to` names the gateway that waits for it ("" for nobody).
+    `to` names the gateway that waits for it ("" for nobody). `settled` is the sample at which the
+    next owner of a channel goes on after this final (-1: not audio).
     """
 
     owner: str
     arrived: float
     budget_ms: int
     to: str = ""
+    settled: int = -1
 
     @property
     def deadline(self) -> float:

@@ -36,7 +36,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknow
     id: Id | None = None
 
 
-class Subscribe(Request, kw_only=True, tag="subscribe"):
+class Subscribe(Request, frozen=True, kw_only=True, tag="subscribe"):
     """Listen to a channel, from `since` (a cursor) where one is given.
 
     `reviews` (posts that wait, and decisions) go to moderators only, whatever `kinds` says.
@@ -49,13 +49,13 @@ class Subscribe(Request, kw_only=True, tag="subscribe"):
     partials: bool = True
 
 
-class Unsubscribe(Request, kw_only=True, tag="unsubscribe"):
+class Unsubscribe(Request, frozen=True, kw_only=True, tag="unsubscribe"):
     """Listen no longer."""
 
     channel: ChannelName
 
 
-class Open(Request, kw_only=True, tag="open"):
+class Open(Request, frozen=True, kw_only=True, tag="open"):
     """This connection publishes audio on the channel; binary frames follow."""
 
     channel: ChannelName
@@ -66,13 +66,13 @@ class Open(Request, kw_only=True, tag="open"):
     budget_ms: BudgetMs = CAPTION_BUDGET_MS
 
 
-class Close(Request, kw_only=True, tag="close"):
+class Close(Request, frozen=True, kw_only=True, tag="close"):
     """End of audio: the open segment is finished, then `closed`."""
 
     channel: ChannelName
 
 
-class Gate(Request, kw_only=True, tag="gate"):
+class Gate(Request, frozen=True, kw_only=True, tag="gate"):
     """Judge a text; exactly one verdict comes back by the deadline."""
 
     id: Id
@@ -84,7 +84,7 @@ class Gate(Request, kw_only=True, tag="gate"):
     publish: bool = False
 
 
-class Decide(Request, kw_only=True, tag="decide"):
+class Decide(Request, frozen=True, kw_only=True, tag="decide"):
     """A moderator's word on a post in review."""
 
     channel: ChannelName
@@ -107,7 +107,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     words: Annotated[tuple[Phrase, ...], Meta(max_length=1000)] = ()
 
 
-class Configure(Request, kw_only=True, tag="configure"):
+class Configure(Request, frozen=True, kw_only=True, tag="configure"):
     """A moderator's settings for a running channel; what is absent stays as it is."""
 
     channel: ChannelName
@@ -117,7 +117,7 @@ class Configure(Request, kw_only=True, tag="configure"):
     policy: Policy | UnsetType = UNSET
 
 
-class Translate(Request, kw_only=True, tag="translate"):
+class Translate(Request, frozen=True, kw_only=True, tag="translate"):
     """Translate a text; exactly one translation comes back."""
 
     id: Id
@@ -127,7 +127,7 @@ class Translate(Request, kw_only=True, tag="translate"):
     budget_ms: BudgetMs = TRANSLATION_BUDGET_MS
 
 
-class Ping(Request, kw_only=True, tag="ping"):
+class Ping(Request, frozen=True, kw_only=True, tag="ping"):
     """Is anybody there?"""
 
 

@@ -86,6 +86,8 @@ def encode_result(result: Result, origin: Origin) -> Payload:
     }
     if origin.to:
         headers["to"] = origin.to.encode()
+    if origin.settled >= 0:
+        headers["settled"] = b"%d" % origin.settled
     return Payload(orjson.dumps(msgspec.to_builtins(result)), headers)
 
 
@@ -97,6 +99,7 @@ def decode_result(record: Record) -> tuple[Result, Origin]:
         arrived=_number(headers, "arrived", float),
         budget_ms=_number(headers, "budget_ms", int),
         to=_header(headers, "to", ""),
+        settled=_number(headers, "settled", int, "-1"),
     )
     return _convert(_load(record.value), Result), origin
 
@@ -244,8 +247,10 @@ def _header(headers: Headers, name: str, default: str | None = None) -> str:
     return value.decode("ascii", "replace")
 
 
-def _number(headers: Headers, name: str, kind: Callable[[str], T]) -> T:
-    value = _header(headers, name)
+def _number(
+    headers: Headers, name: str, kind: Callable[[str], T], default: str | None = None
+) -> T:
+    value = _header(headers, name, default)
     try:
         return kind(value)
     except ValueError as error:
