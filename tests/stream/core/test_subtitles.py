@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import orjson
 import srt
@@ -75,6 +76,6 @@ def test_any_finals_give_files_that_parse(data: st.DataObject, millis: list[int]
     expected = cues(finals)
     assert all(len(cue.lines) <= LINES for cue in expected)
     assert all(len(line) <= LINE_CHARACTERS for cue in expected for line in cue.lines)
-    assert all(a.end <= b.start for a, b in zip(expected, expected[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(expected))
     assert len(parse_vtt(to_webvtt(finals))) == len(expected)
     assert len(list(srt.parse(to_srt(finals)))) == len(expected)
