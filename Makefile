@@ -47,11 +47,11 @@ upgrade: .make/.uv ## pin the newest versions
 clean: ## remove the environments and caches
 	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.make/.uv: requirements/uv.txt scripts/get-uv
+.make/.uv: requirements/uv.txt
 	@scripts/get-uv
 	@touch $@
 
-.venv/.python: scripts/get-python | .make/.uv
+.venv/.python: | .make/.uv
 	@scripts/get-python
 	@touch $@
 
