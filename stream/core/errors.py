@@ -123,6 +123,13 @@ class Unavailable(Refused):
     status = 501
 
 
+class Unplayable(Refused):
+    """A recording or stream that cannot be opened or heard."""
+
+    code = "unplayable"
+    status = 415
+
+
 class TooSlow(OntimeError):
     """The peer does not read what must not be dropped."""
 
