@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stream.core.errors import OntimeError
-from stream.core.outbox import Outbox
 from stream.core.records import Batch, Headers, Log, Position, Topic
+
+if TYPE_CHECKING:
+    from stream.core.outbox import Outbox
 
 
 class Clock(Protocol):

@@ -1,0 +1,331 @@
+"""The captions' ladder: audio in, partials and finals out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from stream.core import wire
+from stream.core.messages import Caption, Gap, Latency, Rung
+from stream.core.records import (
+    SAMPLE_RATE,
+    AudioChunk,
+    Log,
+    Origin,
+    Position,
+    Progress,
+    Record,
+    Topic,
+)
+from workers.core.endpoint import GRID_SAMPLES
+from workers.core.jobs import Job
+from workers.core.track import BYTES_PER_SAMPLE, Piece, Track, seconds
+from workers.ports import Answer, Audio, Card, Heard, Hypothesis
+from workers.role import Catalogue, Outcome, Publication, Timing, Told
+
+REVISION_SAMPLES = SAMPLE_RATE // 50
+NOTHING = Outcome()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionLimits:
+    """`chunk_ms`: least audio worth a run; `run_ms`: most audio in one run; `lag_s`: audio older
+    than this is skipped, with a gap; `catch_up_s`: how long a run that is behind may wait;
+    `progress_s`: audio between two progress records.
+    """
+
+    chunk_ms: int = 160
+    run_ms: int = 2_000
+    lag_s: float = 60.0
+    catch_up_s: float = 5.0
+    progress_s: float = 1.0
+
+
+@dataclass(slots=True)
+class _Channel:
+    """A channel's audio: the first track is decoded, a later one waits behind a break.
+
+    `chunk` is the newest (it carries language and budget), `running` the job in the engine's
+    hands, `queued` a job that no newer one replaces.
+    """
+
+    log: Log
+    chunk: AudioChunk
+    tracks: deque[Track] = field(default_factory=deque)
+    running: str = ""
+    queued: str = ""
+    quiet: bool = False
+    progressed: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.chunk.channel
+
+    @property
+    def stream(self) -> str:
+        track = self.tracks[0]
+        return f"{self.name}/{track.epoch}/{track.start}"
+
+
+class Captions:
+    """Captions audio with a streaming engine that keeps a state for each track."""
+
+    name = "captions"
+    inputs = (Topic.AUDIO,)
+    claims = (Topic.CAPTIONS, Topic.PARTIALS)
+
+    def __init__(self, card: Card, owner: str, limits: CaptionLimits | None = None) -> None:
+        self.catalogue = Catalogue()
+        self._card = card
+        self._owner = owner
+        self._limits = limits or CaptionLimits()
+        self._channels: dict[str, _Channel] = {}
+        self._resume: dict[str, tuple[Log, str, int]] = {}
+        self._jobs = 0
+
+    def receive(self, record: Record, now: float) -> Outcome:
+        chunk = wire.decode_audio(record)
+        position = Position(record.log, record.offset)
+        channel = self._channels.get(chunk.channel)
+        if channel is None:
+            channel = self._channels[chunk.channel] = _Channel(record.log, chunk)
+        if self._is_behind(channel, chunk, now):
+            return Outcome(closed=(position,))
+        gaps = self._track_for(channel, chunk)
+        self._append(channel.tracks[-1], chunk, position, now)
+        channel.chunk = chunk
+        return Outcome(gaps, self._next_job(channel))
+
+    def ask(self, job: Job, now: float) -> Audio | None:
+        channel = self._channels.get(job.channel)
+        if channel is None or channel.running:
+            return None
+        track = channel.tracks[0]
+        if not (track.pending or track.complete):
+            return None
+        channel.running, channel.queued = job.id, ""
+        start, fresh = track.sent, track.fresh
+        pcm = track.take(self._limits.run_ms * SAMPLE_RATE // 1000)
+        return Audio(
+            stream=channel.stream,
+            start=start,
+            pcm=pcm,
+            fresh=fresh,
+            last=track.finishing,
+            quiet=channel.quiet,
+            language=channel.chunk.language,
+            hotwords=self.catalogue.of(job.channel).hotwords,
+        )
+
+    def answer(self, job: Job, answer: Answer, rung: Rung, timing: Timing) -> Outcome:
+        assert isinstance(answer, Heard)
+        channel = self._channels.get(job.channel)
+        if channel is None or channel.running != job.id:
+            return NOTHING
+        channel.running = ""
+        track = channel.tracks[0]
+        said = tuple(
+            self._caption(channel, hypothesis, answer, rung, timing)
+            for hypothesis in answer.hypotheses
+        )
+        progress = self._progress(channel, answer.upto)
+        if track.finishing:
+            return self._finish(channel, said + progress)
+        closed = track.settle(answer.settled)
+        channel.quiet = channel.quiet and track.pending >= self._least_samples
+        return Outcome(said + progress, self._next_job(channel), closed)
+
+    def expire(self, job: Job, now: float) -> Outcome:
+        """Too late for a partial: go on in larger pieces, finals only, until caught up."""
+        channel = self._channels.get(job.channel)
+        if channel is None or channel.running:
+            return NOTHING
+        channel.quiet = True
+        return Outcome(jobs=(self._job(channel, now + self._limits.catch_up_s, final=True),))
+
+    def lost(self, now: float) -> Outcome:
+        """Every stream is told again from its settled point, also those that run now."""
+        jobs: list[Job] = []
+        for channel in self._channels.values():
+            channel.running = ""
+            if channel.tracks:
+                channel.tracks[0].rewind()
+                jobs += self._next_job(channel)
+        return Outcome(jobs=tuple(jobs))
+
+    def retry(self, job: Job, now: float) -> Outcome:
+        """`lost` has scheduled this channel already."""
+        return NOTHING
+
+    def abandon(self, job: Job, error: Exception, now: float) -> Outcome:
+        """This audio ends the engine: skip what it would be told again, and say so."""
+        channel = self._channels.get(job.channel)
+        if channel is None or not channel.tracks:
+            return NOTHING
+        track = channel.tracks[0]
+        gap = self._gap(channel, track.settled, track.received, "the engine failed on this audio")
+        closed = track.skip()
+        if not track.complete:
+            return Outcome((gap,), closed=closed)
+        finished = self._finish(channel, (gap,))
+        return Outcome(finished.publications, finished.jobs, closed + finished.closed)
+
+    def adopt(self, log: Log, told: Iterable[Told]) -> None:
+        """Go on after the last final that stands in the log of results."""
+        for result, origin in told:
+            if isinstance(result, Caption) and result.final and origin.settled >= 0:
+                epoch = result.segment.rpartition("-")[0]
+                self._resume[result.channel] = (log, epoch, origin.settled)
+
+    def drop(self, logs: Iterable[Log]) -> Outcome:
+        gone = frozenset(logs)
+        lost = [channel for channel in self._channels.values() if channel.log in gone]
+        for channel in lost:
+            del self._channels[channel.name]
+        self._resume = {n: kept for n, kept in self._resume.items() if kept[0] not in gone}
+        return Outcome(forget=tuple(channel.stream for channel in lost if channel.tracks))
+
+    @property
+    def _least_samples(self) -> int:
+        return self._limits.chunk_ms * SAMPLE_RATE // 1000
+
+    def _is_behind(self, channel: _Channel, chunk: AudioChunk, now: float) -> bool:
+        """Audio that is not worth decoding any more; the chunk after it finds the gap."""
+        waiting = sum(track.pending for track in channel.tracks) / SAMPLE_RATE
+        old = now - chunk.arrived > self._limits.lag_s
+        return (old or waiting > self._limits.lag_s) and not chunk.last
+
+    def _track_for(self, channel: _Channel, chunk: AudioChunk) -> tuple[Publication, ...]:
+        """See to it that the last track is the one that this chunk goes on."""
+        track = channel.tracks[-1] if channel.tracks else None
+        if track is None or track.epoch != chunk.epoch:
+            if track is not None:
+                track.complete_with(over=True)
+            channel.tracks.append(Track(chunk.epoch, self._start_of(chunk)))
+            return ()
+        if chunk.start <= track.received and not track.complete:
+            return ()
+        track.complete_with(over=False)
+        channel.tracks.append(Track(chunk.epoch, chunk.start))
+        return (self._gap(channel, track.received, chunk.start, "audio is missing"),)
+
+    def _start_of(self, chunk: AudioChunk) -> int:
+        """Where decoding of an epoch that we do not know begins.
+
+        After the last final that stands, else at the first grid point: before it lies only what
+        an earlier owner has settled (workers/core/endpoint.py).
+        """
+        _, epoch, settled = self._resume.pop(chunk.channel, (None, "", 0))
+        if epoch == chunk.epoch and settled >= chunk.start:
+            return settled
+        return -(-chunk.start // GRID_SAMPLES) * GRID_SAMPLES
+
+    def _append(self, track: Track, chunk: AudioChunk, position: Position, now: float) -> None:
+        """What lies before `received` is known: a repeat, or settled by an earlier owner."""
+        known = max(0, track.received - chunk.start) * BYTES_PER_SAMPLE
+        track.append(chunk.pcm[known:], chunk.arrived, now, position)
+        if chunk.last:
+            track.complete_with(over=True)
+
+    def _next_job(self, channel: _Channel) -> tuple[Job, ...]:
+        track = channel.tracks[0]
+        enough = track.pending >= self._least_samples or track.complete
+        newest = track.newest
+        if channel.running or channel.queued or not enough or newest is None:
+            return ()
+        if channel.quiet:
+            return (self._job(channel, newest.arrived + self._limits.catch_up_s, final=True),)
+        deadline = newest.arrived + channel.chunk.budget_ms / 1000
+        return (self._job(channel, deadline, final=track.complete),)
+
+    def _job(self, channel: _Channel, deadline: float, *, final: bool) -> Job:
+        self._jobs += 1
+        job_id = f"{channel.name}#{self._jobs}"
+        channel.queued = job_id if final else ""
+        return Job(
+            id=job_id,
+            channel=channel.name,
+            deadline=deadline,
+            length=max(1, channel.tracks[0].pending),
+            rungs=self._card.rungs,
+            supersedes=channel.name,
+            final=final,
+        )
+
+    def _finish(self, channel: _Channel, publications: tuple[Publication, ...]) -> Outcome:
+        """The first track is done: go on with the next, or forget the channel."""
+        stream = channel.stream
+        closed = channel.tracks[0].skip()
+        channel.tracks.popleft()
+        channel.quiet = False
+        if not channel.tracks:
+            del self._channels[channel.name]
+            return Outcome(publications, closed=closed, forget=(stream,))
+        channel.progressed = channel.tracks[0].start
+        return Outcome(publications, self._next_job(channel), closed, (stream,))
+
+    def _caption(
+        self, channel: _Channel, said: Hypothesis, heard: Heard, rung: Rung, timing: Timing
+    ) -> Publication:
+        covered = said.ended if said.final else heard.upto
+        piece = channel.tracks[0].piece_at(covered)
+        caption = Caption(
+            channel=channel.name,
+            segment=f"{channel.tracks[0].epoch}-{said.start}",
+            revision=max(0, covered - said.start) // REVISION_SAMPLES + 1 + said.final,
+            text=said.text,
+            stable=len(said.text) if said.final else said.stable,
+            final=said.final,
+            start=seconds(said.start),
+            end=seconds(said.end),
+            audio_end=seconds(covered),
+            words=said.words,
+            language=channel.chunk.language,
+            rung=rung,
+            latency=_latency(piece, timing),
+            budget_ms=channel.chunk.budget_ms,
+            degraded=rung is not self._card.rungs[-1],
+        )
+        origin = self._origin(channel, piece, settled=said.ended if said.final else -1)
+        return Publication(
+            Topic.CAPTIONS if said.final else Topic.PARTIALS,
+            channel.name,
+            wire.encode_result(caption, origin),
+            durable=said.final,
+        )
+
+    def _progress(self, channel: _Channel, upto: int) -> tuple[Publication, ...]:
+        track = channel.tracks[0]
+        over = track.finishing and track.over
+        if not over and upto - channel.progressed < self._limits.progress_s * SAMPLE_RATE:
+            return ()
+        channel.progressed = upto
+        progress = Progress(
+            channel=channel.name, epoch=track.epoch, audio_end=seconds(upto), over=over
+        )
+        payload = wire.encode_result(progress, self._origin(channel, track.newest))
+        return (Publication(Topic.PARTIALS, channel.name, payload, durable=over),)
+
+    def _gap(self, channel: _Channel, start: int, end: int, reason: str) -> Publication:
+        gap = Gap(channel=channel.name, start=seconds(start), end=seconds(end), reason=reason)
+        origin = self._origin(channel, channel.tracks[0].newest)
+        return Publication(Topic.EVENTS, channel.name, wire.encode_result(gap, origin))
+
+    def _origin(self, channel: _Channel, piece: Piece | None, settled: int = -1) -> Origin:
+        return Origin(
+            owner=self._owner,
+            arrived=piece.arrived if piece else channel.chunk.arrived,
+            budget_ms=channel.chunk.budget_ms,
+            settled=settled,
+        )
+
+
+def _latency(piece: Piece | None, timing: Timing) -> Latency:
+    if piece is None:
+        return Latency(decode_ms=round(timing.took_s * 1000, 3))
+    return Latency(
+        ingress_ms=round(max(0.0, piece.read - piece.arrived) * 1000, 3),
+        queue_ms=round(max(0.0, timing.began - piece.read) * 1000, 3),
+        decode_ms=round(timing.took_s * 1000, 3),
+    )

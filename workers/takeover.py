@@ -1,0 +1,62 @@
+"""Becoming the owner of a log: claim its results, and learn what earlier owners have said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.core import wire
+from stream.core.errors import Malformed
+from stream.core.records import Claim, Log, Origin, Position, Record, Topic
+from stream.ports import Bus, Clock
+from workers.role import Role, Told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """Takes logs over for a role in the name of `owner`.
+
+    The claim is written first, so that whoever reads the results in order hears no earlier owner
+    after it; what was said before it is then read back, `past_s` seconds at most.
+    """
+
+    bus: Bus
+    role: Role
+    owner: str
+    clock: Clock
+    past_s: float = 180.0
+    read: int = 500
+    wait_s: float = 0.25
+
+    async def take(self, log: Log) -> None:
+        claims = [await self._claim(topic, log.partition) for topic in self.role.claims]
+        if claims:
+            self.role.adopt(log, await self._past(claims[0]))
+
+    async def _claim(self, topic: Topic, partition: int) -> Position:
+        origin = Origin(owner=self.owner, arrived=self.clock.now(), budget_ms=0)
+        payload = wire.encode_result(Claim(owner=self.owner), origin)
+        return await self.bus.publish(
+            topic, self.owner, payload.value, payload.headers, partition=partition
+        )
+
+    async def _past(self, claimed: Position) -> list[Told]:
+        reader = await self.bus.tail([claimed.log], self.past_s)
+        told: list[Told] = []
+        reached = -1
+        try:
+            while reached < claimed.offset:
+                batch = await reader.read(self.read, self.wait_s)
+                for record in batch.records:
+                    reached = record.offset
+                    told += _told(record)
+        finally:
+            await reader.close()
+        return told
+
+
+def _told(record: Record) -> list[Told]:
+    """A result with its origin; what cannot be read says nothing."""
+    try:
+        return [Told(*wire.decode_result(record))]
+    except Malformed:
+        return []

@@ -1,0 +1,66 @@
+"""A recording through the streaming decoder, faster than real time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+from stream.core.messages import Caption, Rung
+from stream.core.records import SAMPLE_RATE
+from workers.core.track import BYTES_PER_SAMPLE, seconds
+from workers.ports import Audio, Heard, Hypothesis
+from workers.worker import RunsEngine
+
+RUN_TIMEOUT_S = 60.0
+
+
+async def transcribe(
+    engine: RunsEngine, pieces: Iterable[bytes], *, chunk_ms: int, rung: Rung, name: str
+) -> AsyncIterator[tuple[float, list[Caption]]]:
+    """For each chunk: seconds heard so far, and the finals that it ended."""
+    start = 0
+    chunk_bytes = chunk_ms * SAMPLE_RATE // 1000 * BYTES_PER_SAMPLE
+    for pcm, last in _with_last(_chunks(pieces, chunk_bytes)):
+        question = Audio(stream=name, start=start, pcm=pcm, fresh=start == 0, last=last, quiet=True)
+        (heard,) = await engine.run(rung, [question], RUN_TIMEOUT_S)
+        assert isinstance(heard, Heard)
+        start += len(pcm) // BYTES_PER_SAMPLE
+        finals = [_final(name, said, rung) for said in heard.hypotheses if said.final]
+        yield seconds(start), finals
+    engine.forget(name)
+
+
+def _chunks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of `size`, the last one shorter."""
+    kept = bytearray()
+    for piece in pieces:
+        kept += piece
+        while len(kept) >= size:
+            yield bytes(kept[:size])
+            del kept[:size]
+    yield bytes(kept)
+
+
+def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    iterator = iter(chunks)
+    before = next(iterator)
+    for chunk in iterator:
+        yield before, False
+        before = chunk
+    yield before, True
+
+
+def _final(name: str, said: Hypothesis, rung: Rung) -> Caption:
+    return Caption(
+        channel=name,
+        segment=f"file-{said.start}",
+        revision=1,
+        text=said.text,
+        stable=len(said.text),
+        final=True,
+        start=seconds(said.start),
+        end=seconds(said.end),
+        audio_end=seconds(said.ended),
+        words=said.words,
+        rung=rung,
+        budget_ms=0,
+    )

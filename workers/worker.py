@@ -1,0 +1,301 @@
+"""The loop of every task: read, schedule, run, publish, commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from stream.core import wire
+from stream.core.deadlines import DeadlineHeap
+from stream.core.errors import BusError, EngineError, Malformed
+from stream.core.messages import Rung
+from stream.core.records import Log, Position, Record, Topic
+from stream.ports import Bus, Clock, Reader
+from workers.core.jobs import Expire, Job, Run
+from workers.core.schedule import Schedule
+from workers.output import Output
+from workers.ports import Answer, Question
+from workers.role import Outcome, Publication, Role, Timing
+from workers.takeover import Takeover
+
+logger = structlog.get_logger(__name__)
+
+
+class RunsEngine(Protocol):
+    """An engine in its own process (engines/process.py)."""
+
+    async def run(
+        self, rung: Rung, questions: Sequence[Question], timeout_s: float
+    ) -> Sequence[Answer]: ...
+
+    def forget(self, stream: str) -> None: ...
+
+    def statistics(self) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """`queue`: jobs above which reading stops; `read`: records a read; `hang_s`: least time before
+    an engine counts as hung; `handover_s`: for what is under way when a log is taken away.
+    """
+
+    queue: int = 5_000
+    read: int = 500
+    read_wait_s: float = 0.25
+    hang_s: float = 2.0
+    handover_s: float = 1.5
+
+
+class Worker:
+    """One role, one engine, one schedule; any number of workers share a task as one group.
+
+    Input is committed only when its results are acknowledged and, for audio, only up to where a
+    new owner can begin. `run` ends by cancellation, which leaves uncommitted input to the next
+    owner, or with the BusError that the bus gave.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a worker is made of
+        self,
+        bus: Bus,
+        role: Role,
+        engine: RunsEngine | None,
+        schedule: Schedule,
+        *,
+        clock: Clock,
+        name: str,
+        limits: WorkerLimits | None = None,
+    ) -> None:
+        self._bus = bus
+        self._role = role
+        self._engine = engine
+        self._schedule = schedule
+        self._clock = clock
+        self._name = name
+        self._limits = limits or WorkerLimits()
+        self._output = Output(bus)
+        self._takeover = Takeover(bus=bus, role=role, owner=name, clock=clock)
+        self._reader: Reader | None = None
+        self._running: DeadlineHeap[str] = DeadlineHeap()
+        self._running_jobs: dict[str, Job] = {}
+        self._suspects: set[str] = set()
+        self._wake = asyncio.Event()
+        self._due = asyncio.Event()
+        self._room = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._counts: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        group = f"ontime.{self._role.name}"
+        self._reader = await self._bus.join(group, self._name, self._role.inputs, self)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow_settings())
+                tasks.create_task(self._read(self._reader))
+                tasks.create_task(self._dispatch())
+                tasks.create_task(self._watch_deadlines())
+                tasks.create_task(self._output.run(self._reader))
+        finally:
+            await self._reader.close()
+
+    async def wait_ready(self) -> None:
+        """Until this worker has read for the first time."""
+        await self._ready.wait()
+
+    def statistics(self) -> dict[str, float]:
+        """Queues and counts, by name."""
+        return {
+            **self._schedule.statistics(),
+            **self._output.statistics(),
+            **(self._engine.statistics() if self._engine else {}),
+            **self._counts,
+        }
+
+    async def assigned(self, logs: frozenset[Log]) -> None:
+        for log in sorted(logs):
+            await self._takeover.take(log)
+
+    async def revoked(self, logs: frozenset[Log]) -> None:
+        """Commit what is done; what is under way is replayed by the next owner."""
+        for stream in self._role.drop(logs).forget:
+            self._forget(stream)
+        await self._output.hand_over(logs, self._reader, self._limits.handover_s)
+
+    async def _follow_settings(self) -> None:
+        logs = [Log(Topic.POLICIES, partition) for partition in range(self._bus.partitions)]
+        reader = await self._bus.tail(logs, back_s=float("inf"))
+        try:
+            while True:
+                batch = await reader.read(self._limits.read, self._limits.read_wait_s)
+                for record in batch.records:
+                    self._learn_settings(record)
+        finally:
+            await reader.close()
+
+    def _learn_settings(self, record: Record) -> None:
+        try:
+            self._role.catalogue.put(wire.decode_settings(record))
+        except Malformed as error:
+            self._counts["bad_settings"] += 1
+            logger.warning("settings ignored", offset=record.offset, error=type(error).__name__)
+
+    async def _read(self, reader: Reader) -> None:
+        while True:
+            while len(self._schedule) >= self._limits.queue:
+                self._room.clear()
+                await self._room.wait()
+            batch = await reader.read(self._limits.read, self._limits.read_wait_s)
+            self._ready.set()
+            self._counts["truncated"] += sum(gap.end - gap.start for gap in batch.truncated)
+            for record in batch.records:
+                if record.log in reader.assignment():
+                    await self._take_in(record)
+
+    async def _take_in(self, record: Record) -> None:
+        self._counts["records"] += 1
+        self._output.ledger.open(Position(record.log, record.offset))
+        try:
+            outcome = self._role.receive(record, self._clock.now())
+        except Exception as error:  # a poison record must not stop its partition
+            outcome = self._bury(record, error)
+        await self._apply(outcome)
+
+    def _bury(self, record: Record, error: Exception) -> Outcome:
+        self._counts["dead_letters"] += 1
+        kind = type(error).__name__
+        logger.warning("dead letter", log=record.log, offset=record.offset, error=kind)
+        letter = Publication(Topic.DEAD_LETTERS, record.key, wire.dead_letter(record, error, 1))
+        return Outcome(publications=(letter,), closed=(Position(record.log, record.offset),))
+
+    async def _dispatch(self) -> None:
+        while True:
+            self._wake.clear()
+            decision = self._schedule.decide(self._clock.now())
+            self._room.set()
+            if isinstance(decision, Run):
+                await self._run(decision)
+            elif isinstance(decision, Expire):
+                await self._expire(decision.jobs)
+            else:
+                await self._wait_until(decision.until, self._wake)
+
+    async def _watch_deadlines(self) -> None:
+        """Answer what is due although the engine is busy, also what is in its hands."""
+        while True:
+            self._due.clear()
+            now = self._clock.now()
+            expired = self._schedule.expired(now)
+            jobs = list(expired.jobs) if expired else []
+            jobs += [self._running_jobs[job_id] for job_id in self._running.pop_due(now)]
+            await self._expire(jobs)
+            due = (self._schedule.next_due(), self._running.next_due())
+            await self._wait_until(min((at for at in due if at), default=None), self._due)
+
+    async def _wait_until(self, until: float | None, event: asyncio.Event) -> None:
+        delay = None if until is None else max(0.001, until - self._clock.now())
+        try:
+            async with asyncio.timeout(delay):
+                await event.wait()
+        except TimeoutError:
+            return
+
+    async def _expire(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._counts["expired_jobs"] += 1
+            await self._apply(self._role.expire(job, self._clock.now()))
+
+    async def _run(self, run: Run) -> None:
+        """Jobs on which the engine failed before run alone, so that they harm nobody else."""
+        alone = [job for job in run.jobs if _key(job) in self._suspects]
+        together = [job for job in run.jobs if _key(job) not in self._suspects]
+        for jobs in (together, *([job] for job in alone)):
+            if jobs:
+                await self._run_batch(jobs, run)
+
+    async def _run_batch(self, jobs: list[Job], run: Run) -> None:
+        assert self._engine is not None
+        began = self._clock.now()
+        asked = {job.id: (job, q) for job in jobs if (q := self._role.ask(job, began))}
+        if not asked:
+            return
+        jobs = [job for job, _ in asked.values()]
+        self._enter(jobs)
+        try:
+            timeout_s = max(self._limits.hang_s, 10 * run.predicted_s)
+            questions = [question for _, question in asked.values()]
+            answers = await self._engine.run(run.rung, questions, timeout_s)
+        except EngineError as error:
+            self._leave(jobs)
+            await self._fail(jobs, error)
+        else:
+            self._leave(jobs)
+            await self._finish(jobs, answers, run, began)
+
+    def _enter(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._running.push(job.id, job.deadline)
+            self._running_jobs[job.id] = job
+        self._due.set()
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._running.remove(job.id)
+            del self._running_jobs[job.id]
+
+    async def _finish(
+        self, jobs: list[Job], answers: Sequence[Answer], run: Run, began: float
+    ) -> None:
+        now = self._clock.now()
+        self._schedule.observe(Run(tuple(jobs), run.rung, run.predicted_s), now - began, now)
+        self._suspects.difference_update(_key(job) for job in jobs)
+        timing = Timing(began, now - began)
+        for job, answer in zip(jobs, answers, strict=True):
+            await self._apply(self._role.answer(job, answer, run.rung, timing))
+
+    async def _fail(self, jobs: list[Job], error: EngineError) -> None:
+        """All states are gone: each job is tried once more, alone, and then given up."""
+        self._counts["engine_failures"] += 1
+        logger.warning("engine failed", error=type(error).__name__, jobs=len(jobs))
+        now = self._clock.now()
+        for job in jobs:
+            if _key(job) in self._suspects:
+                self._suspects.discard(_key(job))
+                self._counts["abandoned"] += 1
+                await self._apply(self._role.abandon(job, error, now))
+            else:
+                self._suspects.add(_key(job))
+                await self._apply(self._role.retry(job, now))
+        await self._apply(self._role.lost(now))
+
+    async def _apply(self, outcome: Outcome) -> None:
+        await self._output.put(outcome)
+        for job in outcome.jobs:
+            self._schedule.add(job, self._clock.now())
+        for stream in outcome.forget:
+            self._forget(stream)
+        if outcome.jobs:
+            self._wake.set()
+            self._due.set()
+
+    def _forget(self, stream: str) -> None:
+        if self._engine is not None:
+            self._engine.forget(stream)
+
+
+async def keep_running(make_worker: Callable[[], Worker], *, backoff_s: float = 0.5) -> None:
+    """Run a worker for ever: when the bus fails, a new one begins where the group stands."""
+    while True:
+        try:
+            await make_worker().run()
+        except* BusError as errors:
+            logger.warning("worker begins again", error=type(errors.exceptions[0]).__name__)
+        await asyncio.sleep(backoff_s)
+
+
+def _key(job: Job) -> str:
+    """By which a job is known again after a retry: its stream, or itself."""
+    return job.supersedes or job.id
