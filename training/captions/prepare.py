@@ -1,0 +1,71 @@
+"""From the data folder to what training reads: a list of utterances and archives of recordings.
+
+The archives hold training recordings, held-out recordings and noise; no test recording is in
+them. Each is small enough to be carried alone.
+"""
+
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+
+from .audio import Samples, read_many, unpack_archives, write_archives
+from .corpus import Utterance, load_corpus, read_corpus, write_corpus
+from .g2p import train_g2p
+from .phones import Phones, Pronouncer, read_cmudict
+from .text import sentences
+
+ARCHIVE_BYTES = 52 * 2**20
+NOVELS = ("english-novels-100.txt.xz", "eltec-eng.txt.xz")
+
+
+def make_pronouncer(data: Path) -> Pronouncer:
+    """Looks up, derives, and asks a model learned from the same dictionary for the rest."""
+    dictionary = read_cmudict(data / "text" / "cmudict.dict")
+    model = train_g2p(dictionary)
+    known: dict[str, list[Phones]] = {}
+
+    def guess(word: str) -> list[Phones]:
+        if word not in known:
+            known[word] = model.pronounce(word)
+        return known[word]
+
+    return Pronouncer(dictionary, guess)
+
+
+def prepare_speech(data: Path, work: Path, pronounce: Pronouncer) -> list[Utterance]:
+    utterances = read_corpus(data, pronounce)
+    write_corpus(work / "utterances.jsonl", utterances)
+    files = [(u.audio, data / "speech" / u.audio) for u in utterances if u.fold != "test"]
+    noises = sorted((data / "noise").glob("*.opus"))
+    files += [(f"noise/{path.name}", path) for path in noises]
+    write_archives(files, work / "archives", ARCHIVE_BYTES)
+    return utterances
+
+
+def read_novels(data: Path) -> Iterator[str]:
+    """Normalised sentences of the novels; headings are left out."""
+    for name in NOVELS:
+        with lzma.open(data / "text" / name, "rt", encoding="utf-8") as file:
+            for line in file:
+                if not (line.strip().isupper() and len(line) < 60):
+                    yield from sentences(line)
+
+
+def prepare_text(data: Path, work: Path) -> Path:
+    """The language models' text: novels, then the transcripts of the training fold, once."""
+    path = work / "text.txt"
+    spoken = [u.words for u in load_corpus(work / "utterances.jsonl") if u.fold == "train"]
+    with path.open("w", encoding="ascii") as file:
+        file.writelines(f"{sentence}\n" for sentence in read_novels(data))
+        file.writelines(f"{words}\n" for words in sorted(set(spoken)))
+    return path
+
+
+def load_speech(work: Path, threads: int) -> tuple[list[Utterance], list[Samples], list[Samples]]:
+    """Training and held-out utterances, their waves, and the noises, out of the archives."""
+    audio = work / "audio"
+    unpack_archives(work / "archives", audio)
+    utterances = [u for u in load_corpus(work / "utterances.jsonl") if u.fold != "test"]
+    waves = read_many([audio / u.audio for u in utterances], threads)
+    noise = read_many(sorted((audio / "noise").glob("*.opus")), threads)
+    return utterances, waves, noise
