@@ -72,13 +72,13 @@ class Captions:
     """Captions audio with a streaming engine that keeps a state for each track."""
 
     name = "captions"
-    inputs = (Topic.AUDIO,)
-    claims = (Topic.CAPTIONS, Topic.PARTIALS)
+    inputs: tuple[Topic, ...] = (Topic.AUDIO,)
+    claims: tuple[Topic, ...] = (Topic.CAPTIONS, Topic.PARTIALS)
 
     def __init__(self, card: Card, owner: str, limits: CaptionLimits | None = None) -> None:
         self.catalogue = Catalogue()
         self._card = card
-        self._owner = owner
+        self.owner = owner
         self._limits = limits or CaptionLimits()
         self._channels: dict[str, _Channel] = {}
         self._resume: dict[str, tuple[Log, str, int]] = {}
@@ -314,7 +314,7 @@ class Captions:
 
     def _origin(self, channel: _Channel, piece: Piece | None, settled: int = -1) -> Origin:
         return Origin(
-            owner=self._owner,
+            owner=self.owner,
             arrived=piece.arrived if piece else channel.chunk.arrived,
             budget_ms=channel.chunk.budget_ms,
             settled=settled,

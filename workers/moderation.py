@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from stream.core import wire
 from stream.core.messages import Latency, Rung, Verdict
 from stream.core.records import PostJob, Record, Topic
+from stream.core.requests import Policy
 from workers.core.jobs import Job
 from workers.core.policy import fall_back, judge
 from workers.ports import Answer, Card, Judge, Scored
@@ -16,9 +19,10 @@ class Moderation(TextRole[PostJob]):
     """Judges posts by the engine's scores and the channel's policy."""
 
     name = "moderation"
-    inputs = (Topic.POSTS,)
+    inputs: tuple[Topic, ...] = (Topic.POSTS,)
 
     def __init__(self, card: Card, owner: str) -> None:
+        self.owner = owner
         self.catalogue = Catalogue()
         self._card = card
         self._waiting = Requests(Topic.VERDICTS, card.rungs, owner)
@@ -39,17 +43,11 @@ class Moderation(TextRole[PostJob]):
         if waiting is None:
             return NOTHING
         asked = waiting.asked
-        judgement = judge(answer.labels, self.catalogue.of(asked.channel).policy)
-        verdict = Verdict(
-            id=asked.id,
-            channel=asked.channel,
-            action=judgement.action,
-            labels=answer.labels,
-            reasons=judgement.reasons + answer.reasons,
-            rung=rung,
-            latency=waiting.latency(timing),
-            degraded=rung is not self._card.rungs[-1],
-        )
+        policy = self.catalogue.of(asked.channel).policy
+        degraded = rung is not self._card.rungs[-1]
+        latency = waiting.latency(timing)
+        verdict = make_verdict(asked.id, answer, policy, rung, latency)
+        verdict = replace(verdict, channel=asked.channel, degraded=degraded)
         return self._waiting.publish(waiting, verdict)
 
     def expire(self, job: Job, now: float) -> Outcome:
@@ -67,14 +65,41 @@ class Moderation(TextRole[PostJob]):
 
     def _degraded(self, waiting: Waiting[PostJob], now: float) -> Verdict:
         asked = waiting.asked
-        judgement = fall_back(self.catalogue.of(asked.channel).policy)
+        policy = self.catalogue.of(asked.channel).policy
         queued_ms = round((now - waiting.read) * 1000, 3)
-        return Verdict(
-            id=asked.id,
-            channel=asked.channel,
-            action=judgement.action,
-            reasons=judgement.reasons,
-            rung=Rung.REPEAT,
-            latency=Latency(ingress_ms=waiting.ingress_ms, queue_ms=queued_ms),
-            degraded=True,
-        )
+        latency = Latency(ingress_ms=waiting.ingress_ms, queue_ms=queued_ms)
+        return replace(degraded_verdict(asked.id, policy, latency), channel=asked.channel)
+
+
+def make_verdict(
+    id: str,  # noqa: A002
+    scored: Scored,
+    policy: Policy,
+    rung: Rung,
+    latency: Latency,
+) -> Verdict:
+    """What the policy makes of an engine's scores."""
+    judgement = judge(scored.labels, policy)
+    return Verdict(
+        id=id,
+        channel="",
+        action=judgement.action,
+        labels=scored.labels,
+        reasons=judgement.reasons + scored.reasons,
+        rung=rung,
+        latency=latency,
+    )
+
+
+def degraded_verdict(id: str, policy: Policy, latency: Latency) -> Verdict:  # noqa: A002
+    """What stands in for a verdict that did not come in time."""
+    judgement = fall_back(policy)
+    return Verdict(
+        id=id,
+        channel="",
+        action=judgement.action,
+        reasons=judgement.reasons,
+        rung=Rung.REPEAT,
+        latency=latency,
+        degraded=True,
+    )

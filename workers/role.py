@@ -67,9 +67,10 @@ class Catalogue:
 
 
 class Role(Protocol):
-    """One task. `claims`: result logs in which only the owner of the input may speak."""
+    """One task. `owner` names this life of it; `claims`: logs in which only an owner may speak."""
 
     name: str
+    owner: str
     inputs: tuple[Topic, ...]
     claims: tuple[Topic, ...]
     catalogue: Catalogue

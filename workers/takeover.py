@@ -13,7 +13,7 @@ from workers.role import Role, Told
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeover:
-    """Takes logs over for a role in the name of `owner`.
+    """Takes logs over for a role.
 
     The claim is written first, so that whoever reads the results in order hears no earlier owner
     after it; what was said before it is then read back, `past_s` seconds at most.
@@ -21,7 +21,6 @@ class Takeover:
 
     bus: Bus
     role: Role
-    owner: str
     clock: Clock
     past_s: float = 180.0
     read: int = 500
@@ -33,10 +32,10 @@ class Takeover:
             self.role.adopt(log, await self._past(claims[0]))
 
     async def _claim(self, topic: Topic, partition: int) -> Position:
-        origin = Origin(owner=self.owner, arrived=self.clock.now(), budget_ms=0)
-        payload = wire.encode_result(Claim(owner=self.owner), origin)
+        origin = Origin(owner=self.role.owner, arrived=self.clock.now(), budget_ms=0)
+        payload = wire.encode_result(Claim(owner=self.role.owner), origin)
         return await self.bus.publish(
-            topic, self.owner, payload.value, payload.headers, partition=partition
+            topic, self.role.owner, payload.value, payload.headers, partition=partition
         )
 
     async def _past(self, claimed: Position) -> list[Told]:

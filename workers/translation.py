@@ -16,9 +16,10 @@ class Translating(TextRole[TextJob]):
     """Translates requests. Without an engine each gets an error that says which one is missing."""
 
     name = "translation"
-    inputs = (Topic.TEXTS,)
+    inputs: tuple[Topic, ...] = (Topic.TEXTS,)
 
     def __init__(self, card: Card | None, owner: str, missing: str = "") -> None:
+        self.owner = owner
         self.catalogue = Catalogue()
         self._card = card
         self._missing = missing

@@ -23,6 +23,8 @@ from workers.ports import Answer, Question
 from workers.role import Outcome, Publication, Role, Timing
 from workers.takeover import Takeover
 
+READ_ATTEMPTS = 2
+
 logger = structlog.get_logger(__name__)
 
 
@@ -54,6 +56,8 @@ class WorkerLimits:
 class Worker:
     """One role, one engine, one schedule; any number of workers share a task as one group.
 
+    `member` is the same after a restart, so that a short one moves nothing.
+
     Input is committed only when its results are acknowledged and, for audio, only up to where a
     new owner can begin. `run` ends by cancellation, which leaves uncommitted input to the next
     owner, or with the BusError that the bus gave.
@@ -67,7 +71,7 @@ class Worker:
         schedule: Schedule,
         *,
         clock: Clock,
-        name: str,
+        member: str,
         limits: WorkerLimits | None = None,
     ) -> None:
         self._bus = bus
@@ -75,10 +79,10 @@ class Worker:
         self._engine = engine
         self._schedule = schedule
         self._clock = clock
-        self._name = name
+        self._member = member
         self._limits = limits or WorkerLimits()
         self._output = Output(bus)
-        self._takeover = Takeover(bus=bus, role=role, owner=name, clock=clock)
+        self._takeover = Takeover(bus=bus, role=role, clock=clock)
         self._reader: Reader | None = None
         self._running: DeadlineHeap[str] = DeadlineHeap()
         self._running_jobs: dict[str, Job] = {}
@@ -86,12 +90,13 @@ class Worker:
         self._wake = asyncio.Event()
         self._due = asyncio.Event()
         self._room = asyncio.Event()
+        self._informed = asyncio.Event()
         self._ready = asyncio.Event()
         self._counts: Counter[str] = Counter()
 
     async def run(self) -> None:
         group = f"ontime.{self._role.name}"
-        self._reader = await self._bus.join(group, self._name, self._role.inputs, self)
+        self._reader = await self._bus.join(group, self._member, self._role.inputs, self)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow_settings())
@@ -126,13 +131,19 @@ class Worker:
         await self._output.hand_over(logs, self._reader, self._limits.handover_s)
 
     async def _follow_settings(self) -> None:
+        """Nothing is judged before the settings that stood at the start are known."""
         logs = [Log(Topic.POLICIES, partition) for partition in range(self._bus.partitions)]
+        ends = await self._bus.ends(logs)
         reader = await self._bus.tail(logs, back_s=float("inf"))
         try:
             while True:
                 batch = await reader.read(self._limits.read, self._limits.read_wait_s)
                 for record in batch.records:
                     self._learn_settings(record)
+                    if record.offset + 1 >= ends.get(record.log, 0):
+                        ends.pop(record.log, None)
+                if not batch.records or not any(ends.values()):
+                    self._informed.set()
         finally:
             await reader.close()
 
@@ -144,6 +155,7 @@ class Worker:
             logger.warning("settings ignored", offset=record.offset, error=type(error).__name__)
 
     async def _read(self, reader: Reader) -> None:
+        await self._informed.wait()
         while True:
             while len(self._schedule) >= self._limits.queue:
                 self._room.clear()
@@ -158,17 +170,25 @@ class Worker:
     async def _take_in(self, record: Record) -> None:
         self._counts["records"] += 1
         self._output.ledger.open(Position(record.log, record.offset))
+        await self._apply(self._receive(record))
+
+    def _receive(self, record: Record) -> Outcome:
+        """What the role makes of a record; a poison one must not stop its partition."""
         try:
-            outcome = self._role.receive(record, self._clock.now())
-        except Exception as error:  # a poison record must not stop its partition
-            outcome = self._bury(record, error)
-        await self._apply(outcome)
+            return self._role.receive(record, self._clock.now())
+        except Exception:
+            try:
+                return self._role.receive(record, self._clock.now())
+            except Exception as error:
+                return self._bury(record, error)
 
     def _bury(self, record: Record, error: Exception) -> Outcome:
         self._counts["dead_letters"] += 1
         kind = type(error).__name__
         logger.warning("dead letter", log=record.log, offset=record.offset, error=kind)
-        letter = Publication(Topic.DEAD_LETTERS, record.key, wire.dead_letter(record, error, 1))
+        letter = Publication(
+            Topic.DEAD_LETTERS, record.key, wire.dead_letter(record, error, READ_ATTEMPTS)
+        )
         return Outcome(publications=(letter,), closed=(Position(record.log, record.offset),))
 
     async def _dispatch(self) -> None:

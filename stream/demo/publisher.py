@@ -38,8 +38,8 @@ async def play(url: str, token: str, decode: Decode, clock: Clock) -> None:
 def recordings() -> list[Path]:
     """The bundled recordings, in the order of their manifest."""
     folder = Path(str(files("stream.demo")))
-    lines = (folder / "manifest.jsonl").read_bytes().splitlines()
-    return [folder / orjson.loads(line)["audio"] for line in lines]
+    entries = orjson.loads((folder / "manifest.json").read_bytes())
+    return [folder / entry["audio"] for entry in entries]
 
 
 def chat_lines() -> list[dict[str, str]]:

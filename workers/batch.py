@@ -1,0 +1,100 @@
+"""Texts from a script: one question a line in, one answer a line out, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from itertools import islice
+
+from stream.core.errors import EngineError, Unavailable
+from stream.core.messages import Latency, Message, Rung, Translation, Verdict
+from stream.core.requests import Policy
+from workers.moderation import degraded_verdict, make_verdict
+from workers.ports import Answer, Judge, Question, Render, Rendered, Scored
+from workers.worker import RunsEngine
+
+BATCH = 32
+PATIENCE_S = 120.0
+
+Ask = Callable[[str], Question]
+Tell = Callable[[str, Answer | None, Latency], Message]
+
+
+async def answers(  # noqa: PLR0913 - an engine, its rung and the two ends
+    engine: RunsEngine,
+    rung: Rung,
+    texts: Iterable[str],
+    ask: Ask,
+    tell: Tell,
+    *,
+    budget_ms: int | None = None,
+) -> AsyncIterator[Message]:
+    """The answers in order. With a budget, a text that is not answered within it gets `None` told;
+    without one, an engine that fails raises EngineError.
+    """
+    timeout_s = PATIENCE_S if budget_ms is None else budget_ms / 1000
+    size = BATCH if budget_ms is None else 1
+    numbered = iter(enumerate(texts))
+    while group := list(islice(numbered, size)):
+        began = time.monotonic()
+        found = await _run(engine, rung, [ask(text) for _, text in group], timeout_s, budget_ms)
+        took = Latency(decode_ms=round((time.monotonic() - began) * 1000 / len(group), 3))
+        for (number, _), answer in zip(group, found, strict=True):
+            yield tell(str(number), answer, took)
+        await asyncio.sleep(0)
+
+
+async def _run(
+    engine: RunsEngine,
+    rung: Rung,
+    questions: Sequence[Question],
+    timeout_s: float,
+    budget_ms: int | None,
+) -> Sequence[Answer | None]:
+    try:
+        return await engine.run(rung, questions, timeout_s)
+    except EngineError:
+        if budget_ms is None:
+            raise
+        return [None] * len(questions)
+
+
+def ask_moderation(policy: Policy) -> Ask:
+    return lambda text: Judge(text=text, words=policy.words)
+
+
+def tell_verdict(policy: Policy, rung: Rung) -> Tell:
+    """The protocol's verdict; without an answer, the policy's word for that."""
+
+    def tell(number: str, answer: Answer | None, latency: Latency) -> Verdict:
+        if answer is None:
+            return degraded_verdict(number, policy, latency)
+        assert isinstance(answer, Scored)
+        return make_verdict(number, answer, policy, rung, latency)
+
+    return tell
+
+
+def ask_translation(source: str, target: str) -> Ask:
+    return lambda text: Render(text=text, source=source, target=target)
+
+
+def tell_translation(target: str, rung: Rung, budget_ms: int | None) -> Tell:
+    """The protocol's translation. Raises Unavailable where none came in time."""
+
+    def tell(number: str, answer: Answer | None, latency: Latency) -> Translation:
+        if answer is None:
+            raise Unavailable(f"no translation was ready within {budget_ms} ms")
+        assert isinstance(answer, Rendered)
+        return Translation(
+            id=number,
+            text=answer.text,
+            stable=len(answer.text),
+            language=target,
+            rung=rung,
+            latency=latency,
+            budget_ms=budget_ms or 0,
+        )
+
+    return tell

@@ -1,0 +1,94 @@
+"""A task as a running service: its engine's process, its role and the worker between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.core.errors import EngineMissing
+from stream.ports import Bus, Clock
+from workers.captions import CaptionLimits, Captions
+from workers.core.profile import LatencyProfile
+from workers.core.schedule import Schedule
+from workers.engines.process import EngineProcess
+from workers.moderation import Moderation
+from workers.ports import Card, Task
+from workers.role import Role
+from workers.translation import Translating
+from workers.worker import RunsEngine, Worker, keep_running
+
+DEFAULT_ENGINES: dict[Task, str] = {
+    "captions": "pocketsphinx",
+    "moderation": "rules",
+    "translation": "",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One worker of a task.
+
+    `engine`  a name of engines/registry.py, "" for the task's default
+    `member`  this worker's place in its group, the same after a restart
+    `life`    names this run of it: no two runs have the same
+    """
+
+    task: Task
+    engine: str = ""
+    member: str
+    life: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    limits: CaptionLimits = field(default_factory=CaptionLimits)
+
+    async def run(
+        self, bus: Bus, clock: Clock, watch: Callable[[Worker], None] = lambda worker: None
+    ) -> None:
+        """Work until cancelled; `watch` is given each worker that is made.
+
+        Raises EngineMissing where captions or moderation have no engine; translation then
+        answers every request with what is missing.
+        """
+        name = self.engine or DEFAULT_ENGINES[self.task]
+        try:
+            process = EngineProcess(name, self.task, self.options)
+        except EngineMissing as error:
+            if self.task != "translation" or name:
+                raise
+            told = str(error)
+            await self._keep(lambda: Translating(None, self._owner, told), None, bus, clock, watch)
+            return
+        async with process:
+            await self._keep(lambda: self._role(process.card), process, bus, clock, watch)
+
+    async def _keep(
+        self,
+        make_role: Callable[[], Role],
+        engine: RunsEngine | None,
+        bus: Bus,
+        clock: Clock,
+        watch: Callable[[Worker], None],
+    ) -> None:
+        """A new role for each worker: what an old one knew, the bus tells again."""
+        profile = LatencyProfile()
+
+        def make_worker() -> Worker:
+            schedule = Schedule(profile)
+            worker = Worker(bus, make_role(), engine, schedule, clock=clock, member=self.member)
+            watch(worker)
+            return worker
+
+        await keep_running(make_worker)
+
+    def _role(self, card: Card) -> Role:
+        match self.task:
+            case "captions":
+                return Captions(card, self._owner, self.limits)
+            case "moderation":
+                return Moderation(card, self._owner)
+            case "translation":
+                return Translating(card, self._owner)
+
+    @property
+    def _owner(self) -> str:
+        return f"{self.member}/{self.life}"
