@@ -1,0 +1,1 @@
+"""Models behind one port, each in a process of its own."""
