@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from msgspec import UNSET
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream.core import wire
-from stream.core.errors import BusError, NoToken, OntimeError, Refused
+from stream.core.errors import BusError, CloseCode, NoToken, OntimeError, Refused
 from stream.core.messages import Error, Message, ServerMessage
-from stream.core.requests import ClientMessage
+from stream.core.requests import ClientMessage, Subscribe
 
 M = TypeVar("M", bound=Message)
 
 KEPT = 10_000
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+HOPELESS = frozenset({CloseCode.POLICY, CloseCode.NO_TOKEN, CloseCode.NOT_ALLOWED})
 
 
 class ServerGone(BusError):
-    """The connection to the server could not be made, or has ended."""
+    """The connection to the server could not be made, or has ended with `close_code`."""
 
     code = "server_gone"
+
+    def __init__(self, told: str, close_code: int | None = None) -> None:
+        super().__init__(told)
+        self.close_code = close_code
 
 
 class ServerRefused(Refused):
@@ -97,7 +108,45 @@ async def connected(url: str, token: str = "") -> AsyncIterator[Client]:
         yield Client(connection)
 
 
+async def follow(url: str, token: str, request: Subscribe) -> AsyncIterator[ServerMessage]:
+    """A channel's messages for ever: connects again and resumes where it stood.
+
+    `Subscribed` comes first and after each reconnection; its `recovered` tells whether anything is
+    missing. Raises ServerGone where the server will not have us, NoToken where it wants a token.
+    """
+    pauses = _pauses()
+    while True:
+        try:
+            async with connected(url, token) as client:
+                await client.send(request)
+                while True:
+                    message = await client.receive()
+                    yield message
+                    request = _resumed(request, message)
+                    pauses = _pauses()
+        except ServerGone as error:
+            if error.close_code in HOPELESS:
+                raise
+        await asyncio.sleep(next(pauses))
+
+
+def _resumed(request: Subscribe, message: ServerMessage) -> Subscribe:
+    """The same subscription from after this message."""
+    cursor = getattr(message, "cursor", UNSET)
+    return request if cursor is UNSET else replace(request, since=cursor)
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds before each try: longer and longer, by chance, so that not all come at once."""
+    longest = FIRST_PAUSE_S
+    while True:
+        yield random.uniform(longest / 2, longest)
+        longest = min(2 * longest, LONGEST_PAUSE_S)
+
+
 def _gone(error: ConnectionClosed) -> ServerGone:
     close = error.rcvd
-    told = f"{close.code} {close.reason}".strip() if close else "without a word"
-    return ServerGone(f"the server closed the connection: {told}")
+    if close is None:
+        return ServerGone("the server closed the connection without a word")
+    told = f"the server closed the connection: {int(close.code)} {close.reason}"
+    return ServerGone(told.strip(), int(close.code))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
 from stream.core.errors import EngineError, Unavailable
 from stream.core.messages import Latency, Message, Rung, Translation, Verdict
@@ -21,28 +20,31 @@ Ask = Callable[[str], Question]
 Tell = Callable[[str, Answer | None, Latency], Message]
 
 
-async def answers(  # noqa: PLR0913 - an engine, its rung and the two ends
+async def answers(
     engine: RunsEngine,
     rung: Rung,
-    texts: Iterable[str],
+    texts: AsyncIterable[Sequence[str]],
     ask: Ask,
     tell: Tell,
     *,
     budget_ms: int | None = None,
 ) -> AsyncIterator[Message]:
-    """The answers in order. With a budget, a text that is not answered within it gets `None` told;
-    without one, an engine that fails raises EngineError.
+    """The answers, in order, to texts that come in groups, as many as were there.
+
+    With a budget, a text that is not answered within it gets `None` told; without one, an engine
+    that fails raises EngineError.
     """
     timeout_s = PATIENCE_S if budget_ms is None else budget_ms / 1000
     size = BATCH if budget_ms is None else 1
-    numbered = iter(enumerate(texts))
-    while group := list(islice(numbered, size)):
-        began = time.monotonic()
-        found = await _run(engine, rung, [ask(text) for _, text in group], timeout_s, budget_ms)
-        took = Latency(decode_ms=round((time.monotonic() - began) * 1000 / len(group), 3))
-        for (number, _), answer in zip(group, found, strict=True):
-            yield tell(str(number), answer, took)
-        await asyncio.sleep(0)
+    numbers = itertools.count()
+    async for there in texts:
+        for at in range(0, len(there), size):
+            group = there[at : at + size]
+            began = time.monotonic()
+            found = await _run(engine, rung, [ask(text) for text in group], timeout_s, budget_ms)
+            took_ms = round((time.monotonic() - began) * 1000 / len(group), 3)
+            for answer in found:
+                yield tell(str(next(numbers)), answer, Latency(decode_ms=took_ms))
 
 
 async def _run(

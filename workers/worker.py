@@ -63,7 +63,7 @@ class Worker:
     owner, or with the BusError that the bus gave.
     """
 
-    def __init__(  # noqa: PLR0913 - what a worker is made of
+    def __init__(
         self,
         bus: Bus,
         role: Role,

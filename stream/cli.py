@@ -1,0 +1,118 @@
+"""The commands that need no model: gateway, topics, tokens, publishing and watching."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream import terminal
+from stream.adapters.clock import AnchoredClock
+from stream.adapters.kafka import check_topics, create_topics
+from stream.adapters.tokens import Tokens
+from stream.buses import DEFAULT_PARTITIONS, kafka_settings
+from stream.config import BadSettings, Config
+from stream.core.access import RIGHTS
+from stream.running import run_to_end
+
+app = typer.Typer(
+    name="ontime",
+    help="Real-time captions, translation and moderation, answered by the deadline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+topics = typer.Typer(help="The topics on a broker.", no_args_is_help=True)
+app.add_typer(topics, name="topics")
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Settings as TOML; ONTIME_* stands over it.")
+]
+Kafka = Annotated[str, typer.Option(help="HOST:PORT of one or more brokers, with commas.")]
+Url = Annotated[str, typer.Option(envvar="ONTIME_URL", help="The server's address.")]
+Token = Annotated[
+    str, typer.Option(envvar="ONTIME_TOKEN", help="A token; better given by the environment.")
+]
+LOCAL = "ws://127.0.0.1:8765"
+
+
+def load(config: Path | None, **given: Any) -> Config:
+    """Settings with the command line's over them; what was not given stays as it is."""
+    return Config.load(config, **{name: value for name, value in given.items() if value})
+
+
+@app.command(epilog="Example: ontime ingest talk.mp3 --channel news --realtime")
+def ingest(
+    source: Annotated[str, typer.Argument(help="A file, URL, device, or - for standard input.")],
+    channel: Annotated[str, typer.Option(help="The channel to publish on.")],
+    realtime: Annotated[bool, typer.Option(help="As fast as it is spoken, no faster.")] = False,
+    url: Url = LOCAL,
+    token: Token = "",
+) -> None:
+    """Publish a recording or a stream on a channel of a running server."""
+    work = terminal.ingest(
+        source, channel, url=url, token=token, clock=AnchoredClock(), realtime=realtime
+    )
+    run_to_end(work)
+
+
+@app.command(epilog="Example: ontime watch news --language de")
+def watch(
+    channel: Annotated[str, typer.Argument(help="The channel to watch.")],
+    language: Annotated[list[str] | None, typer.Option(help="Translations to show.")] = None,
+    url: Url = LOCAL,
+    token: Token = "",
+) -> None:
+    """Show a channel's captions and posts in the terminal as they come."""
+    run_to_end(terminal.watch(channel, url=url, token=token, languages=tuple(language or ())))
+
+
+@app.command(epilog="Example: ontime token --subject studio-1 --right publish --channel 'news-*'")
+def token(
+    subject: Annotated[str, typer.Option(help="Whose token it is.")],
+    right: Annotated[list[str], typer.Option(help=f"One of {', '.join(RIGHTS)}; repeat for more.")],
+    channel: Annotated[list[str], typer.Option(help="A channel, or a pattern with *.")],
+    hours: Annotated[float, typer.Option(min=0, help="How long it lasts.")] = 24.0,
+    config: ConfigFile = None,
+) -> None:
+    """Make a token for a publisher, a subscriber or a moderator, with the secret of the settings."""
+    secret = load(config).token_secret.get_secret_value()
+    if not secret:
+        raise BadSettings("token_secret is empty, expected 32 bytes in ONTIME_TOKEN_SECRET")
+    claims = {
+        "sub": subject,
+        "exp": int(time.time() + hours * 3600),
+        "channels": dict.fromkeys(channel, right),
+    }
+    typer.echo(Tokens(secret).make(claims))
+
+
+@topics.command(epilog="Example: ontime topics create --kafka 127.0.0.1:9092")
+def create(
+    kafka: Kafka = "",
+    partitions: Annotated[int, typer.Option(min=1, max=1000)] = DEFAULT_PARTITIONS,
+    config: ConfigFile = None,
+) -> None:
+    """Make the topics that are missing."""
+
+    async def work() -> None:
+        made = await create_topics(kafka_settings(load(config, kafka=kafka)), partitions)
+        typer.echo(f"made {', '.join(made)}" if made else "nothing was missing")
+
+    run_to_end(work())
+
+
+@topics.command(epilog="Example: ontime topics check --kafka 127.0.0.1:9092")
+def check(kafka: Kafka = "", config: ConfigFile = None) -> None:
+    """Compare the topics with what Ontime expects; the exit status is 1 where they differ."""
+
+    async def work() -> None:
+        differences = await check_topics(kafka_settings(load(config, kafka=kafka)))
+        for difference in differences:
+            typer.echo(difference)
+        if differences:
+            raise typer.Exit(1)
+        typer.echo("all topics are as expected")
+
+    run_to_end(work())

@@ -1,0 +1,74 @@
+"""A command's coroutine from its start to its end: signals, errors and exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from stream.core.errors import OntimeError
+
+INTERRUPTED = 130
+notes = Console(stderr=True)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """A known error ends the command in one line and status 1, whatever it was wrapped in."""
+    try:
+        yield
+    except OntimeError as error:
+        raise _told(error) from error
+    except BaseExceptionGroup as group:
+        known = _known(group)
+        if known is None:
+            raise
+        raise _told(known) from group
+
+
+def run_to_end(work: Coroutine[Any, Any, Any]) -> None:
+    """Run; SIGINT and SIGTERM cancel it, and what it began is ended in order."""
+    try:
+        with errors_told():
+            asyncio.run(_until_signal(work))
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+
+
+async def _until_signal(work: Coroutine[Any, Any, Any]) -> None:
+    """SIGTERM does what Ctrl-C does (asyncio.run cancels the main task)."""
+    task = asyncio.current_task()
+    assert task is not None
+    stopped: list[int] = []
+
+    def stop() -> None:
+        stopped.append(signal.SIGTERM)
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+
+
+def _known(group: BaseExceptionGroup[BaseException]) -> OntimeError | None:
+    """The first error of a group in which all have names; None where one has not."""
+    known, others = group.split(OntimeError)
+    if known is None or others is not None:
+        return None
+    leaf: BaseException = known
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    assert isinstance(leaf, OntimeError)
+    return leaf
+
+
+def _told(error: OntimeError) -> SystemExit:
+    notes.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    return SystemExit(1)

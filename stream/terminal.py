@@ -1,0 +1,129 @@
+"""Publishing and watching from a terminal, through a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stream.adapters.media import Recording
+from stream.client import connected, follow
+from stream.core.messages import (
+    Caption,
+    Closed,
+    Gap,
+    Opened,
+    Post,
+    Retract,
+    ServerMessage,
+    Stale,
+    Subscribed,
+    Translation,
+)
+from stream.core.records import SAMPLE_RATE
+from stream.core.requests import Close, Kind, Open, Subscribe
+from stream.ports import Clock
+
+PIECE_BYTES = SAMPLE_RATE // 25 * 2
+CLOSE_S = 30.0
+SHOWN: tuple[Kind, ...] = ("captions", "translations", "posts")
+notes = Console(stderr=True)
+
+
+async def ingest(
+    source: str, channel: str, *, url: str, token: str, clock: Clock, realtime: bool
+) -> float:
+    """Publish a recording or stream on a channel; returns its seconds.
+
+    Returns when the server has captioned the last of it. Raises Unplayable, ServerGone,
+    ServerRefused.
+    """
+    with Recording(source) as recording, _bar() as bar:
+        task = bar.add_task(source[-40:], total=recording.seconds)
+        async with connected(url, token) as client:
+            await client.send(Open(id="ingest", channel=channel))
+            await client.expect(Opened, "ingest")
+            began, sent = clock.now(), 0.0
+            for piece in recording:
+                sent += len(piece) / 2 / SAMPLE_RATE
+                if realtime:
+                    await asyncio.sleep(max(0.0, began + sent - clock.now()))
+                await client.send_audio(piece)
+                bar.update(task, completed=sent)
+            await client.send(Close(id="end", channel=channel))
+            async with asyncio.timeout(CLOSE_S):
+                await client.expect(Closed, "end")
+    return sent
+
+
+async def watch(channel: str, *, url: str, token: str, languages: tuple[str, ...]) -> None:
+    """Show captions (and translations into `languages`) as they come, until cancelled."""
+    request = Subscribe(id="watch", channel=channel, kinds=SHOWN, languages=("en", *languages))
+    screen = Screen(sys.stdout.isatty())
+    async for message in follow(url, token, request):
+        sys.stdout.write(screen.show(message))
+        sys.stdout.flush()
+
+
+class Screen:
+    """Finals stay; on a terminal the newest partial stands below them and is overwritten."""
+
+    CLEAR, DIM, PLAIN = "\r\x1b[2K", "\x1b[2m", "\x1b[0m"
+
+    def __init__(self, is_terminal: bool, width: int = 100) -> None:
+        self._is_terminal = is_terminal
+        self._width = width
+
+    def show(self, message: ServerMessage) -> str:
+        """What to write for this message; nothing for most."""
+        if isinstance(message, Caption | Translation) and not message.final:
+            return self._passing(message.text)
+        line = _line(message)
+        if line is None:
+            return ""
+        return f"{self.CLEAR if self._is_terminal else ''}{_printable(line)}\n"
+
+    def _passing(self, text: str) -> str:
+        if not self._is_terminal:
+            return ""
+        return f"{self.CLEAR}{self.DIM}{_printable(text)[-self._width :]}{self.PLAIN}"
+
+
+def _line(message: ServerMessage) -> str | None:
+    told = None
+    match message:
+        case Caption() | Translation():
+            told = f"{_clock(message.start)} {message.text}{' (late)' if message.late else ''}"
+        case Post():
+            told = f"      {message.author}: {message.text}"
+        case Gap():
+            told = f"{_clock(message.start)} [{message.reason}]"
+        case Retract():
+            told = f"      [retracted: {message.reason}]"
+        case Stale(over=False):
+            told = "      [nothing new: the captions' worker or the bus is away]"
+        case Subscribed(recovered=False):
+            told = "      [something was missed]"
+    return told
+
+
+def _printable(text: str) -> str:
+    """What came from outside must not steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02}:{int(seconds) % 60:02}"
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} s"),
+        TimeRemainingColumn(),
+        console=notes,
+        transient=True,
+    )
