@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stream.core.errors import TooSlow
-from stream.core.messages import Caption, Gap, Message, Pong, Stale, Translation, is_durable
+from stream.core.messages import Caption, Gap, Message, Pong, Stale, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,7 @@ class Outbox:
         self.replaced = 0
         self.dropped = 0
         self._waiting: dict[Hashable, Item] = {}
+        self._loose: dict[Hashable, None] = {}
         self._put_at: deque[float] = deque()
         self._numbers = 0
 
@@ -85,13 +86,14 @@ class Outbox:
         """The next frames joined, about `limit_bytes` of them but at least one; b"" if none."""
         if self.kept_bytes + self.loose_bytes <= limit_bytes:
             return self._take_all()
-        frames: list[bytes] = []
+        keys: list[Hashable] = []
         size = 0
-        while self._waiting and size < limit_bytes:
-            item = self._remove(next(iter(self._waiting)))
-            frames.append(item.frame)
+        for key, item in self._waiting.items():
+            keys.append(key)
             size += len(item.frame)
-        return b"".join(frames)
+            if size >= limit_bytes:
+                break
+        return b"".join([self._remove(key).frame for key in keys])
 
     def check(self, now: float) -> None:
         """Raises TooSlow when what must arrive has waited too long."""
@@ -105,9 +107,13 @@ class Outbox:
 
     def leave(self, channel: str) -> None:
         """Drop what is loose of a channel that is no longer listened to."""
-        for key, item in tuple(self._waiting.items()):
-            if item.channel == channel and not item.kept:
+        for key in tuple(self._loose):
+            if self._waiting[key].channel == channel:
                 self._remove(key)
+
+    def clear(self) -> None:
+        """Drop everything: the peer is gone."""
+        self._take_all()
 
     def statistics(self) -> dict[str, float]:
         return {
@@ -118,7 +124,7 @@ class Outbox:
         }
 
     def _keep(self, item: Item, now: float) -> None:
-        if item.key in self._waiting:
+        if item.key in self._loose:
             self._remove(item.key)
             self.replaced += 1
         self._numbers += 1
@@ -132,17 +138,18 @@ class Outbox:
     def _replace(self, item: Item) -> None:
         former = self._waiting.get(item.key)
         self._waiting[item.key] = item
+        self._loose[item.key] = None
         self.loose_bytes += len(item.frame)
         if former is not None:
             self.loose_bytes -= len(former.frame)
             self.replaced += 1
         while self._is_crowded():
-            self._remove(next(key for key, each in self._waiting.items() if not each.kept))
+            self._remove(next(iter(self._loose)))
             self.dropped += 1
 
     def _is_crowded(self) -> bool:
-        loose = len(self._waiting) - len(self._put_at)
-        return loose > self.limits.loose or self.loose_bytes > self.limits.loose_bytes
+        limits = self.limits
+        return len(self._loose) > limits.loose or self.loose_bytes > limits.loose_bytes
 
     def _remove(self, key: Hashable) -> Item:
         item = self._waiting.pop(key)
@@ -150,12 +157,14 @@ class Outbox:
             self._put_at.popleft()  # kept items leave from the front only
             self.kept_bytes -= len(item.frame)
         else:
+            del self._loose[key]
             self.loose_bytes -= len(item.frame)
         return item
 
     def _take_all(self) -> bytes:
         frames = [item.frame for item in self._waiting.values()]
         self._waiting.clear()
+        self._loose.clear()
         self._put_at.clear()
         self.kept_bytes = self.loose_bytes = 0
         return frames[0] if len(frames) == 1 else b"".join(frames)

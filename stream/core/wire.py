@@ -6,14 +6,15 @@ outside raises `Malformed`, which names the field, what was found and what was e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, get_args
+from math import isfinite
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import orjson
 
 from stream.core.errors import Malformed, TooBig, Unreadable
+from stream.core.faults import explain, shorten
 from stream.core.messages import Message, ServerMessage
 from stream.core.records import (
     AudioChunk,
@@ -31,7 +32,7 @@ TEXT_LIMIT_BYTES = 64 * 1024
 BINARY_LIMIT_BYTES = 256 * 1024
 _SHOWN = 80
 
-T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 class Payload(NamedTuple):
@@ -48,7 +49,8 @@ def encode_message(message: Message) -> bytes:
 
 def decode_message(data: bytes | str) -> ServerMessage:
     """What `encode_message` wrote. Raises Malformed."""
-    return _convert(_load(data), ServerMessage)
+    message: ServerMessage = _convert(_load(data), ServerMessage)
+    return message
 
 
 def encode_request(request: ClientMessage) -> bytes:
@@ -58,13 +60,14 @@ def encode_request(request: ClientMessage) -> bytes:
 
 def decode_request(data: bytes | str) -> ClientMessage:
     """A client's message. Raises TooBig, Unreadable (not JSON, not an object) or Malformed."""
-    size = len(data) if isinstance(data, bytes) else len(data.encode())
+    size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "surrogatepass"))
     if size > TEXT_LIMIT_BYTES:
         raise TooBig("frame", f"{size} bytes", f"at most {TEXT_LIMIT_BYTES}")
     found = _load(data)
     if not isinstance(found, dict):
         raise Unreadable("frame", f"JSON {_kind(found)}", "a JSON object with a type")
-    return _convert(found, ClientMessage)
+    request: ClientMessage = _convert(found, ClientMessage)
+    return request
 
 
 def request_id(data: bytes | str) -> str | None:
@@ -96,10 +99,10 @@ def decode_result(record: Record) -> tuple[Result, Origin]:
     headers = record.headers
     origin = Origin(
         owner=_header(headers, "owner"),
-        arrived=_number(headers, "arrived", float),
-        budget_ms=_number(headers, "budget_ms", int),
+        arrived=_number(headers, "arrived", float, 0.0),
+        budget_ms=_number(headers, "budget_ms", int, 0),
         to=_header(headers, "to", ""),
-        settled=_number(headers, "settled", int, "-1"),
+        settled=_number(headers, "settled", int, -1, "-1"),
     )
     return _convert(_load(record.value), Result), origin
 
@@ -128,10 +131,10 @@ def decode_audio(record: Record) -> AudioChunk:
     return AudioChunk(
         channel=record.key,
         epoch=_header(headers, "epoch"),
-        start=_number(headers, "start", int),
+        start=_number(headers, "start", int, 0),
         pcm=record.value,
-        arrived=_number(headers, "arrived", float),
-        budget_ms=_number(headers, "budget_ms", int),
+        arrived=_number(headers, "arrived", float, 0.0),
+        budget_ms=_number(headers, "budget_ms", int, 0),
         language=_header(headers, "language", "en"),
         translate=tuple(languages.split(",")) if languages else (),
         last=last,
@@ -145,12 +148,14 @@ def encode_job(job: PostJob | TextJob) -> Payload:
 
 def decode_post(record: Record) -> PostJob:
     """What `encode_job` wrote of a post. Raises Malformed."""
-    return _convert(_load(record.value), PostJob)
+    job: PostJob = _convert(_load(record.value), PostJob)
+    return job
 
 
 def decode_text(record: Record) -> TextJob:
     """What `encode_job` wrote of a text. Raises Malformed."""
-    return _convert(_load(record.value), TextJob)
+    job: TextJob = _convert(_load(record.value), TextJob)
+    return job
 
 
 def encode_settings(settings: Settings) -> Payload:
@@ -160,7 +165,8 @@ def encode_settings(settings: Settings) -> Payload:
 
 def decode_settings(record: Record) -> Settings:
     """What `encode_settings` wrote. Raises Malformed."""
-    return _convert(_load(record.value), Settings)
+    settings: Settings = _convert(_load(record.value), Settings)
+    return settings
 
 
 def dead_letter(record: Record, error: Exception, attempts: int) -> Payload:
@@ -176,61 +182,15 @@ def _load(data: bytes | str) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        shown = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        raise Unreadable("frame", _shorten(shown), "JSON") from error
-
-
-_PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+        shown = data[:_SHOWN] if isinstance(data, str) else data[:_SHOWN].decode("utf-8", "replace")
+        raise Unreadable("frame", shorten(shown), "JSON") from error
 
 
 def _convert(found: Any, expected: Any) -> Any:
     try:
         return msgspec.convert(found, expected)
     except msgspec.ValidationError as error:
-        raise _explain(found, expected, str(error)) from error
-
-
-def _explain(found: Any, expected: Any, told: str) -> Malformed:
-    """Turn msgspec's words into field, found, expected."""
-    match = _PATH.search(told)
-    path = match.group(1).lstrip(".") if match else ""
-    told = _PATH.sub("", told)
-    if "unknown field" in told:
-        return Malformed("message", f"with the {told.split('contains ')[-1]}", _names(found, expected))
-    if missing := re.search(r"missing required field `([^`]+)`", told):
-        return Malformed(missing.group(1), "missing", "it in this message")
-    value = _look_up(found, path)
-    if told.startswith("Invalid value"):
-        return Malformed(path or "value", _shorten(value), "one of " + ", ".join(_tags(expected)))
-    wanted = told.removeprefix("Expected ").split(", got ")[0]
-    return Malformed(path or "message", _shorten(value), wanted.replace("`", ""))
-
-
-def _names(found: Any, expected: Any) -> str:
-    kind = found.get("type") if isinstance(found, dict) else None
-    for struct in get_args(expected) or (expected,):
-        if getattr(struct.__struct_config__, "tag", None) == kind:
-            return "only " + ", ".join(struct.__struct_fields__)
-    return "known fields only"
-
-
-def _tags(expected: Any) -> list[str]:
-    return sorted(str(struct.__struct_config__.tag) for struct in get_args(expected))
-
-
-def _look_up(found: Any, path: str) -> Any:
-    for name, index in _STEP.findall("." + path if path else ""):
-        try:
-            found = found[name] if name else found[int(index)] if index else found
-        except (KeyError, IndexError, TypeError):
-            break
-    return found
-
-
-def _shorten(value: Any) -> str:
-    shown = ascii(value)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        raise explain(found, expected, str(error)) from error
 
 
 def _kind(value: Any) -> str:
@@ -242,16 +202,19 @@ def _header(headers: Headers, name: str, default: str | None = None) -> str:
     value = headers.get(name)
     if value is None:
         if default is None:
-            raise Malformed(f"header {name}", "missing", "it in this record")
+            raise Malformed(f"header {name}", "missing", "a value")
         return default
     return value.decode("ascii", "replace")
 
 
 def _number(
-    headers: Headers, name: str, kind: Callable[[str], T], default: str | None = None
-) -> T:
+    headers: Headers, name: str, kind: Callable[[str], N], least: N, default: str | None = None
+) -> N:
     value = _header(headers, name, default)
     try:
-        return kind(value)
-    except ValueError as error:
-        raise Malformed(f"header {name}", _shorten(value), "a number") from error
+        number = kind(value)
+    except ValueError:
+        number = None
+    if number is None or not isfinite(number) or number < least:
+        raise Malformed(f"header {name}", shorten(value), f"a number of at least {least:g}")
+    return number

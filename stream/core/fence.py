@@ -1,0 +1,50 @@
+"""Who may speak in a log of results: the last who claimed it (design: Kafka, semantics)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.core.records import Log, Topic
+
+FENCED = frozenset({Topic.CAPTIONS, Topic.PARTIALS, Topic.TRANSLATIONS})
+"""Logs that one worker owns; verdicts and events come from many."""
+
+
+@dataclass(slots=True)
+class _Owner:
+    name: str
+    claimed: bool
+    heard: float
+
+
+class Fence:
+    """Told each log's results in order, it lets through what the log's owner says.
+
+    A claim makes its writer the owner for good, until the next claim. Where no claim has been read
+    (it lies before what a gateway reads back), the first who is heard counts as the owner until it
+    has been silent for `silence_s` and another speaks: a paused worker that wakes up is ignored
+    while the owner speaks, and cannot shut the owner out for longer than that.
+    """
+
+    def __init__(self, silence_s: float = 30.0) -> None:
+        self.silence_s = silence_s
+        self.dropped = 0
+        self._owners: dict[Log, _Owner] = {}
+
+    def claim(self, log: Log, name: str, at: float) -> None:
+        """From here on `name` owns the log."""
+        self._owners[log] = _Owner(name, True, at)
+
+    def admits(self, log: Log, name: str, at: float) -> bool:
+        """True where what `name` wrote at `at` (the record's time) is to be heard."""
+        if log.topic not in FENCED:
+            return True
+        owner = self._owners.get(log)
+        if owner is None or (not owner.claimed and at - owner.heard > self.silence_s):
+            self._owners[log] = _Owner(name, False, at)
+            return True
+        if owner.name != name:
+            self.dropped += 1
+            return False
+        owner.heard = at
+        return True
