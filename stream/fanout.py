@@ -48,9 +48,9 @@ class Fanout:
     """Serves all subscribers of one gateway.
 
     `frame` makes a finished frame of a message's JSON, the same for all peers; `answers` is told
-    what is addressed to this gateway, `name`. Only `run` waits: everything else is done at once, so
-    that what a subscriber gets has one order. `ready` is set once all that lay in the logs has been
-    read; until then cursors from before are not recovered.
+    what is addressed to this gateway, `name`, and which audio is over. Only `run` waits: everything
+    else is done at once, so that what a subscriber gets has one order. `ready` is set once all that
+    lay in the logs has been read; until then cursors from before are not recovered.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Fanout:
         self._clock = clock
         self._frame = frame
         self._answers = answers
-        self._results = Results(bus.identity, name, bus.partition_of, self.limits.results)
-        self._tail = Tail(bus, clock, self._results, self, self.limits.tail)
+        self.results = Results(bus.identity, name, bus.partition_of, self.limits.results)
+        self._tail = Tail(bus, clock, self.results, self, self.limits.tail)
         self._hub: Hub[Peer] = Hub()
         self._writer = Writer(clock, self._hub.forget, self.limits.writer)
         self._staleness = Staleness(self.limits.silence_s)
@@ -94,11 +94,11 @@ class Fanout:
         Malformed for what is no cursor, Unavailable before the logs' ends are known.
         """
         wanted = Filter.of(request, moderator)
-        resumed = self._results.resume(request.channel, wanted, request.since)
+        resumed = self.results.resume(request.channel, wanted, request.since)
         start = resumed.cursor.offsets
         items = [self._item_at(delivery, start) for delivery in resumed.replay]
         if not peer.outbox.has_room(sum(len(item.frame) for item in items)):
-            resumed, items = Resumption(self._results.here(request.channel), False, []), []
+            resumed, items = Resumption(self.results.here(request.channel), False, []), []
         answer = Subscribed(
             id=request.id,
             channel=request.channel,
@@ -132,14 +132,18 @@ class Fanout:
         self._hub.forget(peer)
         self._writer.forget(peer)
 
+    def captions_read(self, channel: str) -> int:
+        """The offset up to which the channel's log of finals has been read and put to peers."""
+        return self.results.captions_read(channel)
+
     def recent(self, channel: str) -> list[Fact]:
         """The finals and events that a channel's ring holds, oldest first."""
-        return self._results.recent(channel)
+        return self.results.recent(channel)
 
     def tick(self) -> None:
         """Look at ages and silences."""
         now = self._clock.now()
-        self._results.expire(now)
+        self.results.expire(now)
         for stale in self._staleness.tick(now):
             self._tell(stale)
         self._writer.check(now)
@@ -147,7 +151,7 @@ class Fanout:
     def statistics(self) -> dict[str, float]:
         return {
             **self._hub.statistics(),
-            **self._results.statistics(),
+            **self.results.statistics(),
             **self._writer.statistics(),
             "live_channels": len(self._staleness),
             **self._tail.statistics(),
@@ -170,7 +174,7 @@ class Fanout:
 
     def _route(self, record: Record) -> None:
         try:
-            events = self._results.receive(record, self._clock.now())
+            events = self.results.receive(record, self._clock.now())
         except Malformed:
             self._counts.add("poison")
             return
@@ -228,7 +232,7 @@ class Fanout:
             return
         for channel in self._hub.channels():
             if self._bus.partition_of(channel) == truncation.log.partition:
-                cursor = encode_cursor(self._results.here(channel))
+                cursor = encode_cursor(self.results.here(channel))
                 told = Subscribed(id=None, channel=channel, cursor=cursor, recovered=False)
                 for subscription in self._hub.subscriptions(channel):
                     self.send(subscription.peer, told)

@@ -8,6 +8,8 @@ OntimeError
 │   ├── NotAllowed       4003
 │   ├── TooMany          4029
 │   ├── Overloaded       1013
+│   ├── Restarting       1012
+│   ├── NotFound         no such path
 │   └── Unavailable      an engine or a language that is not there
 ├── TooSlow              4008, the peer does not read
 ├── BusError             the bus is slow, full or gone
@@ -114,6 +116,21 @@ class Overloaded(Refused):
     code = "overloaded"
     close = CloseCode.OVERLOADED
     status = 503
+
+
+class Restarting(Refused):
+    """The service stops; it or another one will be there soon."""
+
+    code = "restarting"
+    close = CloseCode.RESTARTING
+    status = 503
+
+
+class NotFound(Refused):
+    """Nothing is there."""
+
+    code = "not_found"
+    status = 404
 
 
 class Unavailable(Refused):

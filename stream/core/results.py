@@ -125,7 +125,9 @@ class Results:
         if not origin.to and not self.fence.admits(record.log, origin.owner, record.timestamp):
             return []
         if isinstance(result, Progress):
-            return [Heard(result, at)]
+            # Whoever publishes this audio may be here and wait for its end.
+            ended = [Answer(result, origin)] if result.over and is_live else []
+            return [Heard(result, at), *ended]
         if isinstance(result, Failure | Verdict) or _is_answer(result):
             return events
         if result.channel != record.key:
@@ -152,6 +154,10 @@ class Results:
         if replay is None:
             return Resumption(here, False, [])
         return Resumption(asked, True, [each for each in replay if wanted.admits(each.message)])
+
+    def captions_read(self, channel: str) -> int:
+        """The next offset of the channel's log of finals: all before it has been read."""
+        return self.here(channel).offsets.captions
 
     def here(self, channel: str) -> Cursor:
         """Where a subscriber that has seen everything stands now."""

@@ -1,0 +1,127 @@
+"""The endpoints: OpenAI's moderations, LibreTranslate's translate, metrics and health."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stream.core import libretranslate, moderations
+from stream.core.access import Permissions
+from stream.core.errors import OntimeError, TooBig
+from stream.core.libretranslate import TranslationAsked
+from stream.core.messages import Translation, Verdict
+from stream.core.moderations import Moderation
+from stream.core.pages import JSON, Page
+
+BODY_LIMIT_BYTES = 1024 * 1024
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# A client that tries again at once would come when there is still no room (OpenAI's clients ask).
+_NO_RETRY = {"x-should-retry": "false"}
+_NO_RETRY_STATUS = frozenset({429, 503})
+
+
+class Backend(Protocol):
+    """What the endpoints call; each method raises an OntimeError where it can't do it."""
+
+    def verify(self, token: str | None) -> Permissions: ...
+
+    async def moderate(self, asked: Moderation, bearer: Permissions) -> Sequence[Verdict]: ...
+
+    def threshold(self, channel: str) -> float:
+        """The score from which a label counts on this channel."""
+
+    async def translate(
+        self, asked: TranslationAsked, bearer: Permissions
+    ) -> Sequence[Translation]: ...
+
+    def metrics(self) -> bytes: ...
+
+    def page(self, path: str) -> Page:
+        """Health."""
+
+
+def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
+    """The application; `new_id` names its answers."""
+
+    async def moderate(request: Request) -> Response:
+        bearer = backend.verify(_token(request))
+        asked = moderations.decode_moderation(await _body(request))
+        verdicts = await backend.moderate(asked, bearer)
+        threshold = backend.threshold(asked.channel)
+        return _json(moderations.encode_moderation(f"modr-{new_id()}", verdicts, threshold))
+
+    async def translate(request: Request) -> Response:
+        asked = libretranslate.decode_translation(await _body(request))
+        bearer = backend.verify(_token(request) or asked.api_key)
+        answers = await backend.translate(asked, bearer)
+        return _json(libretranslate.encode_translation(asked, answers))
+
+    async def metrics(request: Request) -> Response:
+        return Response(backend.metrics(), media_type=METRICS_TYPE)
+
+    async def health(request: Request) -> Response:
+        page = backend.page(request.url.path)
+        return Response(page.body, page.status, dict(page.headers), page.content_type)
+
+    return Starlette(
+        routes=[
+            Route("/v1/moderations", _guard(moderate, moderations.encode_error), methods=["POST"]),
+            Route("/translate", _guard(translate, libretranslate.encode_error), methods=["POST"]),
+            Route("/metrics", metrics),
+            Route("/healthz", health),
+            Route("/readyz", health),
+        ],
+        exception_handlers={HTTPException: _refuse},
+    )
+
+
+def _guard(
+    endpoint: Callable[[Request], Coroutine[Any, Any, Response]],
+    encode: Callable[[OntimeError], bytes],
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Errors become JSON in the shape that the endpoint's clients read."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except OntimeError as error:
+            headers = dict(_NO_RETRY) if error.status in _NO_RETRY_STATUS else {}
+            if error.status == 401:
+                headers["WWW-Authenticate"] = "Bearer"
+            return _json(encode(error), error.status, headers)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+
+    return guarded
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """No such path, or not with this method."""
+    assert isinstance(error, HTTPException)
+    told = OntimeError(f"{request.method} of this path is {error.detail.lower()}")
+    return _json(moderations.encode_error(told), error.status_code, dict(error.headers or {}))
+
+
+async def _body(request: Request) -> bytes:
+    """Raises TooBig before more than the limit is kept."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_LIMIT_BYTES:
+            raise TooBig("body", f"over {BODY_LIMIT_BYTES} bytes", "fewer")
+    return bytes(body)
+
+
+def _token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token else None
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, JSON)

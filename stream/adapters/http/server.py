@@ -1,0 +1,79 @@
+"""uvicorn as one of our tasks: our sockets, our signals, our shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+DRAIN_S = 5
+KEEP_ALIVE_S = 30
+CONNECTIONS = 1_000
+BACKLOG = 512
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process's lifetime, not to one of its tasks."""
+        yield
+
+
+class HttpServer:
+    """Serves an application on a port of its own; over CONNECTIONS uvicorn answers 503."""
+
+    def __init__(self, app: Starlette, *, cert: str = "", key: str = "") -> None:
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=DRAIN_S,
+                ssl_certfile=cert or None,
+                ssl_keyfile=key or None,
+            )
+        )
+        # The server would do it in its first step, and hold the loop for a tenth of a second.
+        self._server.config.load()
+        self._socket: socket.socket | None = None
+
+    def bind(self, host: str, port: int) -> int:
+        """Take the port and return it: from here on connections queue. Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return int(self._socket.getsockname()[1])
+
+    async def run(self) -> None:
+        """Serve until `stop`; when cancelled, what is under way is broken off."""
+        assert self._socket is not None
+        try:
+            await self._server.serve(sockets=[self._socket])
+        except asyncio.CancelledError:
+            for server in getattr(self._server, "servers", ()):
+                server.close()
+            raise
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Give the port back."""
+        if self._socket is not None:
+            self._socket.close()
+
+    def stop(self) -> None:
+        """Finish what is under way, bounded, and end `run`."""
+        self._server.should_exit = True
+
+    def statistics(self) -> dict[str, float]:
+        state = self._server.server_state
+        return {"connections": len(state.connections), "requests": state.total_requests}

@@ -1,0 +1,126 @@
+"""One connection: what the library does not do for a peer that may be slow."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, Protocol
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.protocol import CONNECTING, OPEN
+
+from stream.core.access import EVERYTHING, Permissions
+from stream.core.errors import OntimeError
+from stream.core.outbox import Outbox
+
+NOT_SENT_BYTES = 16 * 1024
+CLOSE_TIMEOUT_S = 5.0
+QUEUE_FRAMES = 4
+_REASON_BYTES = 120
+
+
+class Host(Protocol):
+    """What a connection tells its server."""
+
+    def joined(self, peer: WebSocketPeer) -> None: ...
+
+    def left(self, peer: WebSocketPeer) -> None: ...
+
+    def drained(self, peer: WebSocketPeer) -> None: ...
+
+
+class WebSocketPeer(ServerConnection):
+    """A ports.Peer. Frames are written straight to the transport, which tells when it is full.
+
+    By default the kernel hides megabytes before a write blocks; with TCP_NOTSENT_LOWAT and a write
+    buffer limit of 0, `writable` is false as soon as the network is slower than the channel.
+    """
+
+    def __init__(self, host: Host, outbox: Outbox, *args: Any, **kwargs: Any) -> None:
+        # `max_queue` bounds the frames that wait to be read, `write_limit` is explained above
+        own = {"ping_interval": None, "max_queue": QUEUE_FRAMES, "write_limit": 0}
+        super().__init__(*args, **{**kwargs, **own, "close_timeout": CLOSE_TIMEOUT_S})
+        self.outbox = outbox
+        self.permissions: Permissions = EVERYTHING
+        self.refusal: OntimeError | None = None
+        self.heard = self.loop.time()
+        self._host = host
+        self._ending: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> str:
+        found = self.remote_address
+        return str(found[0]) if isinstance(found, tuple) else ""
+
+    @property
+    def is_reading(self) -> bool:
+        """False while frames wait: then silence does not mean that the peer is gone."""
+        return not self.recv_messages.paused
+
+    async def receive(self) -> str | bytes | None:
+        """The next frame; None once the connection has ended."""
+        try:
+            return await self.recv()
+        except ConnectionClosed:
+            return None
+
+    def writable(self) -> bool:
+        return not self.paused and self.protocol.state is OPEN and self.send_in_progress is None
+
+    def write(self, frames: bytes) -> None:
+        """Finished frames go out as they are; after the end they go nowhere."""
+        if self.protocol.state is OPEN and self.send_in_progress is None:
+            self.transport.write(frames)
+
+    def ping_soon(self) -> None:
+        """Ask for a sign of life, unless the peer does not even read what it has."""
+        if self.writable():
+            self.protocol.send_ping(b"")
+            self.send_data()
+
+    def close_soon(self, error: OntimeError) -> None:
+        """Send the close frame; who does not answer it in time is cut off."""
+        if self.protocol.state is not OPEN or error.close is None:
+            return
+        self.protocol.send_close(error.close, _shorten(str(error)))
+        self.send_data()
+        self._ending = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        _limit_not_sent(transport.get_extra_info("socket"))
+        self._host.joined(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        self._host.left(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self.loop.time()
+        super().data_received(data)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.protocol.state is not CONNECTING:
+            self._host.drained(self)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One finished text frame of a server (RFC 6455: unmasked, hence the same for everybody)."""
+    return Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+def _limit_not_sent(sock: socket.socket | None) -> None:
+    # Linux and macOS have the option; elsewhere a slow reader is only seen later.
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if sock is not None and option is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, NOT_SENT_BYTES)
+
+
+def _shorten(reason: str) -> str:
+    """A close frame holds 123 bytes of reason."""
+    return reason.encode()[:_REASON_BYTES].decode("utf-8", "ignore")

@@ -1,0 +1,138 @@
+"""The gate: one verdict for each post by its deadline, whatever becomes of workers and bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from stream.alarm import Alarm
+from stream.announcing import PUBLISH_HEADER, Announcer
+from stream.core import requests, wire
+from stream.core.effects import Announce, Await, Effect, Judge, Tell
+from stream.core.errors import BusError, Malformed, Overloaded
+from stream.core.messages import Decision, Message, Review, Verdict
+from stream.core.posts import GateLimits, Posts
+from stream.core.records import Position, PostJob, Record, Topic
+from stream.core.reviews import Reviews
+from stream.core.settings import ChannelSettings
+from stream.core.stats import Histogram
+from stream.ports import Bus, Clock
+
+logger = structlog.get_logger(__name__)
+
+
+class Asker(Protocol):
+    """Whoever waits for an answer; it must not wait itself."""
+
+    def tell(self, message: Message) -> None: ...
+
+
+class Gate:
+    """Asks the workers by the `posts` log, is answered by `answer`, and keeps its own timer.
+
+    No method waits for the bus: a job that it does not take is answered by the channel's policy.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        name: str,
+        settings: ChannelSettings,
+        limits: GateLimits = GateLimits(),  # noqa: B008
+    ) -> None:
+        self.unsent = 0
+        self.latency = Histogram()
+        self._bus = bus
+        self._clock = clock
+        self._posts = Posts(name, settings, limits)
+        self._reviews = Reviews(name)
+        self._announcer = Announcer(bus, name)
+        self._alarm = Alarm(clock, self._expire)
+
+    def ask(self, request: requests.Gate, asker: Asker) -> None:
+        """Exactly one verdict is told to `asker`. Raises Refused."""
+        self._carry_out(self._posts.ask(request, asker, self._clock.now()))
+
+    def answer(self, verdict: Verdict) -> None:
+        """A worker's verdict that was addressed to this gateway."""
+        self._carry_out(self._posts.answer(verdict, self._clock.now()))
+
+    def decide(self, request: requests.Decide, by: str, asker: Asker) -> None:
+        """A moderator's word; told to `asker` once the log has it. Raises Refused or Overloaded."""
+        if not self._announcer.has_room():
+            raise Overloaded("the bus takes no events at present")
+        self._carry_out([self._reviews.decide(request, by, asker, self._clock.now())])
+
+    def learn(self, record: Record) -> None:
+        """A record of the events log. Raises Malformed."""
+        result, origin = wire.decode_result(record)
+        match result:
+            case Review():
+                publish = record.headers.get(PUBLISH_HEADER) == b"1"
+                self._reviews.learn_review(result, publish=publish)
+            case Decision():
+                now = self._clock.now()
+                self._carry_out(self._reviews.learn_decision(result, origin.owner, now))
+
+    def forget(self, asker: Asker) -> None:
+        """Nobody is there to be told any more."""
+        self._reviews.forget(asker)
+
+    async def run(self) -> None:
+        """Write events until cancelled."""
+        try:
+            await self._announcer.run()
+        finally:
+            self._alarm.stop()
+
+    async def wait_written(self) -> None:
+        """Wait until the bus has all events."""
+        await self._announcer.wait_empty()
+
+    def statistics(self) -> dict[str, dict[str, float]]:
+        return {
+            "gate": {**self._posts.statistics(), "unsent": self.unsent},
+            "reviews": self._reviews.statistics(),
+            "events": self._announcer.statistics(),
+        }
+
+    def _expire(self) -> None:
+        self._carry_out(self._posts.expire(self._clock.now()))
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Tell(asker=asker, message=message):
+                    self._tell(asker, message)
+                case Judge(job=job):
+                    self._send(job)
+                case Announce():
+                    self._announcer.announce(effect)
+                case Await():
+                    self._carry_out(self._reviews.wait(effect))
+        self._alarm.set(self._posts.next_due())
+
+    def _tell(self, asker: object, message: Message) -> None:
+        if isinstance(message, Verdict):
+            self.latency.observe(message.latency.total_ms)
+        asker.tell(message)  # type: ignore[attr-defined]  # the core does not know what an asker is
+
+    def _send(self, job: PostJob) -> None:
+        payload = wire.encode_job(job)
+        try:
+            sent = self._bus.publish_nowait(
+                Topic.POSTS, job.channel, payload.value, payload.headers
+            )
+        except (BusError, Malformed):
+            self.unsent += 1
+        else:
+            sent.add_done_callback(self._sent)
+
+    def _sent(self, sent: asyncio.Future[Position]) -> None:
+        """Without the workers' answer the deadline gives one; here it is only counted."""
+        if sent.cancelled() or sent.exception() is not None:
+            self.unsent += 1

@@ -1,0 +1,165 @@
+"""A gateway with its servers: sockets, tokens and metrics around the shells, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from stream.adapters.http import HttpServer, make_app
+from stream.adapters.media import Resampler
+from stream.adapters.metrics import Metrics
+from stream.adapters.tokens import NoTokens, Tokens
+from stream.adapters.websocket import (
+    Hooks,
+    ServerLimits,
+    WebSocketServer,
+    check_host,
+    make_tls,
+    text_frame,
+)
+from stream.config import Config
+from stream.core.access import Permissions
+from stream.core.errors import Restarting
+from stream.core.libretranslate import TranslationAsked
+from stream.core.messages import Translation, Verdict
+from stream.core.moderations import Moderation
+from stream.core.pages import Page
+from stream.gateway import Gateway, Tools
+from stream.lifetime import Step, shut_down
+from stream.ports import Bus, Clock
+
+
+class Serving(NamedTuple):
+    """Where the gateway is reached; the ports are those that the system chose."""
+
+    gateway: Gateway
+    port: int
+    http_port: int
+
+
+@asynccontextmanager
+async def serving(config: Config, bus: Bus, clock: Clock) -> AsyncIterator[Serving]:
+    """A gateway that serves while the context is open; the bus stays the caller's.
+
+    Raises NotAllowed where a host is not loopback and no secret for tokens is set, ValueError for a
+    secret that is too short, OSError for a port that is taken. On the way out, also when cancelled:
+    stop accepting, tell peers, let them leave and events be written, end the tasks.
+    """
+    servers = _Servers(config, bus, clock)
+    port, http_port = await servers.start(config)
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(servers.gateway.run(), name="gateway"),
+            tasks.create_task(servers.websockets.run(), name="websockets"),
+            tasks.create_task(servers.http.run(), name="http"),
+        ]
+        try:
+            yield Serving(servers.gateway, port, http_port)
+        finally:
+            await shut_down(servers.end(config.drain_s))
+            for task in running:
+                task.cancel()
+
+
+class _Servers:
+    """The gateway and what stands between it and the world."""
+
+    def __init__(self, config: Config, bus: Bus, clock: Clock) -> None:
+        secret = config.token_secret.get_secret_value()
+        check_host(config.host, local=not secret)
+        check_host(config.http_host, local=not secret)
+        tokens = Tokens(secret) if secret else NoTokens()
+        self._bus = bus
+        name = f"gateway-{secrets.token_hex(6)}"
+        self.gateway = gateway = Gateway(bus, clock, name, config, Tools(text_frame, Resampler))
+        hooks = Hooks(
+            serve=gateway.serve,
+            drained=gateway.drained,
+            verify=tokens.verify,
+            page=gateway.page,
+            outbox=gateway.make_outbox,
+        )
+        self.websockets = WebSocketServer(hooks, _server_limits(config), local=not secret)
+        metrics = Metrics(self.statistics, gateway.latencies)
+        app = make_app(_Endpoints(gateway, tokens, metrics), lambda: secrets.token_hex(12))
+        self.http = HttpServer(app, cert=config.tls_cert, key=config.tls_key)
+
+    async def start(self, config: Config) -> tuple[int, int]:
+        """Take both ports, or none. Raises OSError."""
+        http_port = self.http.bind(config.http_host, config.http_port)
+        try:
+            port = await self.websockets.start(config.host, config.port, _tls(config))
+        except BaseException:
+            self.http.release()
+            raise
+        return port, http_port
+
+    def statistics(self) -> dict[str, dict[str, float]]:
+        return {
+            **self.gateway.statistics(),
+            "websockets": self.websockets.statistics(),
+            "http": self.http.statistics(),
+            "bus": self._bus.statistics(),
+        }
+
+    def end(self, drain_s: float) -> list[Step]:
+        async def stop_accepting() -> None:
+            self.websockets.stop_accepting()
+            self.http.stop()
+
+        async def tell_peers() -> None:
+            self.websockets.close_peers(Restarting("the server stops"))
+
+        async def drain() -> None:
+            await self.websockets.wait_closed(drain_s)
+
+        return [
+            Step("stop accepting", stop_accepting, 1.0),
+            Step("tell peers", tell_peers, 1.0),
+            Step("let peers leave", drain, drain_s + 5.0),
+            Step("write events", self.gateway.wait_written, drain_s),
+        ]
+
+
+class _Endpoints:
+    """The HTTP endpoints' backend: who asks is verified here, the rest is the gateway's."""
+
+    def __init__(self, gateway: Gateway, tokens: Tokens | NoTokens, metrics: Metrics) -> None:
+        self._gateway = gateway
+        self._backend = gateway.backend
+        self._metrics = metrics
+        self.verify = tokens.verify
+
+    async def moderate(self, asked: Moderation, bearer: Permissions) -> Sequence[Verdict]:
+        return await self._backend.moderate(asked, bearer)
+
+    def threshold(self, channel: str) -> float:
+        return self._backend.threshold(channel)
+
+    async def translate(
+        self, asked: TranslationAsked, bearer: Permissions
+    ) -> Sequence[Translation]:
+        return await self._backend.translate(asked, bearer)
+
+    def metrics(self) -> bytes:
+        return self._metrics.render()
+
+    def page(self, path: str) -> Page:
+        return self._gateway.page(path, lambda: self.verify(None))
+
+
+def _server_limits(config: Config) -> ServerLimits:
+    return ServerLimits(
+        connections=config.connections,
+        per_address=config.connections_per_address,
+        opening_s=config.opening_s,
+        origins=config.origins,
+    )
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    return make_tls(config.tls_cert, config.tls_key) if config.tls_cert else None
