@@ -32,11 +32,9 @@ async def describe(settings: KafkaSettings) -> Cluster:
     async with _admin(settings) as admin:
         cluster = await admin.describe_cluster()
         found = await admin.describe_topics([settings.name(topic) for topic in Topic])
-    partitions = {
-        Topic(each["topic"].removeprefix(settings.prefix)): len(each["partitions"])
-        for each in found
-        if not each["error_code"]
-    }
+    counts = {each["topic"]: len(each["partitions"]) for each in found if not each["error_code"]}
+    names = {topic: settings.name(topic) for topic in Topic}
+    partitions = {topic: counts[name] for topic, name in names.items() if name in counts}
     return Cluster(cluster["cluster_id"] or "", len(cluster["brokers"]), partitions)
 
 

@@ -115,6 +115,14 @@ class KafkaMember(KafkaReader):
             return self._ready.is_set()
         return True
 
+    async def _given_out(self, log: Log) -> int:
+        assert self._consumer is not None
+        if log not in self._positions:
+            committed = await self._consumer.committed(self._settings.place(log))
+            if committed is not None:
+                return int(committed)
+        return await super()._given_out(log)
+
     async def _rebuild(self, why: str) -> None:
         """To the listener this is a move: what was not committed comes again."""
         await self.give_up(self._owned())

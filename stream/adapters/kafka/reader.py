@@ -16,7 +16,9 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from stream.adapters.kafka.abandon import abandon_consumer
 from stream.adapters.kafka.probe import Probe
+from stream.adapters.kafka.salvage import damaged_place, read_singly
 from stream.adapters.kafka.settings import KafkaSettings
 from stream.adapters.kafka.watchdog import Watchdog
 from stream.core.errors import BusGone
@@ -67,11 +69,10 @@ class KafkaReader:
         """
         self._check_open()
         until = self._loop.time() + wait_s
-        truncated: list[Truncation] = []
-        records = await self._fetch(limit, until, truncated)
-        if not records and not truncated:
+        batch = await self._fetch(limit, until)
+        if not batch.records and not batch.truncated:
             await self._watch()
-        return Batch(records, tuple(truncated))
+        return batch
 
     def assignment(self) -> frozenset[Log]:
         """The logs that records come from now; none while they move."""
@@ -116,34 +117,31 @@ class KafkaReader:
         for log, offset in self._positions.items():
             consumer.seek(self._settings.place(log), offset)
 
-    async def _fetch(
-        self, limit: int, until: float, truncated: list[Truncation]
-    ) -> tuple[Record, ...]:
-        """Records, or nothing once the time is up or `truncated` has something to tell."""
+    async def _fetch(self, limit: int, until: float) -> Batch:
+        """What there is; an empty batch once the time is up."""
         while True:
             if self._consumer is None:
                 await self.open()
             assert self._consumer is not None
             try:
                 if not await self._wait_ready(until):
-                    return ()
+                    return Batch(())
                 wait_ms = max(0, int((until - self._loop.time()) * 1000))
                 # During a rebalance `getmany` waits for its end whatever its own timeout says.
                 async with asyncio.timeout(wait_ms / 1000 + 0.05):
                     found = await self._consumer.getmany(timeout_ms=wait_ms, max_records=limit)
-                return self._take(found)
+                return Batch(self._take(found))
             except TimeoutError:
-                return ()
+                return Batch(())
             except OffsetOutOfRangeError as error:
-                truncated += await self._skip_truncated(error.args[0])
+                if lost := await self._skip_truncated(error.args[0]):
+                    return Batch((), tuple(lost))
             except NoOffsetForPartitionError as error:
                 await self._start_at_first(self._settings.log(error.args[0]))
-            except CorruptRecordException:
-                truncated += await self._skip_corrupt()
+            except CorruptRecordException as error:
+                return await self._pass_damage(damaged_place(error), limit)
             except KafkaError as error:
                 await self._rebuild(type(error).__name__)
-            if truncated:
-                return ()
 
     async def _wait_ready(self, until: float) -> bool:
         """True once records may be given: at once, where no group moves logs."""
@@ -182,36 +180,29 @@ class KafkaReader:
         if log in self._owned():
             self._move(self._consumer, log, firsts[log])
 
-    async def _skip_corrupt(self) -> list[Truncation]:
-        """Pass a record whose checksum is wrong, so that it doesn't stop its log for ever.
-
-        aiokafka neither says which log it was nor keeps what it had read before the fault: so
-        each log is set back to what was given out and tried alone.
-        """
+    async def _pass_damage(self, place: Any, limit: int) -> Batch:
+        """The records before the damaged one; where there are none, pass it and tell."""
         assert self._consumer is not None
-        lost = []
-        for log in self._owned():
-            position = await self._position(log)
-            if position is None:
-                continue
-            self._move(self._consumer, log, position)
-            if await self._is_corrupt(log):
-                self._move(self._consumer, log, position + 1)
-                lost.append(Truncation(log, position, position + 1))
-        self.truncated += len(lost)
-        return lost
-
-    async def _is_corrupt(self, log: Log) -> bool:
-        assert self._consumer is not None
-        place = self._settings.place(log)
-        wait_ms = int(self._settings.answer_s * 1000)
-        position = self._positions[log]
+        log = self._settings.log(place)
+        for each in self._owned():
+            self._move(self._consumer, each, await self._given_out(each))
         try:
-            await self._consumer.getmany(place, timeout_ms=wait_ms, max_records=1)
+            wait_ms = int(self._settings.answer_s * 1000)
+            messages = await read_singly(self._consumer, place, limit, wait_ms)
         except CorruptRecordException:
-            return True
-        self._move(self._consumer, log, position)
-        return False
+            start = self._positions[log]
+            self._move(self._consumer, log, start + 1)
+            self.truncated += 1
+            return Batch((), (Truncation(log, start, start + 1),))
+        records = self._take({place: messages} if messages else {})
+        self._move(self._consumer, log, self._positions[log])
+        return Batch(records)
+
+    async def _given_out(self, log: Log) -> int:
+        """Up to where records of this log were given out."""
+        if log in self._positions:
+            return self._positions[log]
+        return (await self._probe.firsts([log]))[log]
 
     async def _position(self, log: Log) -> int | None:
         """Where the next record is read; None when the consumer itself doesn't know."""
@@ -264,23 +255,3 @@ def _record(log: Log, message: Any) -> Record:
         {name: value or b"" for name, value in message.headers},
         message.timestamp / 1000,
     )
-
-
-async def abandon_consumer(consumer: AIOKafkaConsumer, wait_s: float) -> None:
-    """Stop it, waiting at most `wait_s`; then without its consent.
-
-    aiokafka has no bounded stop: with the broker away, `stop` may wait for it for ever. And a
-    client that is closed while it connects to learn who leads a log leaves that connection open.
-    """
-    try:
-        async with asyncio.timeout(wait_s):
-            await consumer._client._maybe_wait_metadata()
-            await consumer.stop()
-    except (TimeoutError, KafkaError):
-        await consumer._client.close()
-        for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task"):
-            if (task := getattr(consumer._coordinator, name, None)) is not None:
-                task.cancel()
-                await asyncio.wait([task])
-        if consumer._fetcher is not None:
-            await consumer._fetcher.close()

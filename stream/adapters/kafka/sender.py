@@ -16,6 +16,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from stream.adapters.kafka.abandon import abandon_producer
 from stream.adapters.kafka.settings import KafkaSettings
 from stream.core.errors import BusFull, BusGone
 from stream.core.records import Headers, Log, Position
@@ -220,20 +221,3 @@ def _fail(future: asyncio.Future[Position], why: str) -> None:
 
 def _name(error: BaseException | None) -> str:
     return f"{type(error).__name__} {error}".strip()
-
-
-async def abandon_producer(producer: AIOKafkaProducer, wait_s: float) -> None:
-    """Stop it, waiting at most `wait_s` for what it holds; then without its consent.
-
-    aiokafka has no bounded stop: with the broker away, `stop` waits for it. So its connections are
-    closed under it, its batches failed and its task ended.
-    """
-    try:
-        async with asyncio.timeout(wait_s):
-            await producer.client._maybe_wait_metadata()
-            await producer.stop()
-    except (TimeoutError, KafkaError):
-        producer._closed = True
-        await producer.client.close()
-        producer._message_accumulator.fail_all(KafkaError("abandoned"))
-        await producer._sender.close()
