@@ -13,7 +13,7 @@ from stream.core.topics import RECORD_LIMIT_BYTES
 from stream.core.wire import dead_letter, decode_post
 from stream.ports import Bus, Reader
 from tests.support.broker import mock_settings, new_prefix, real_settings
-from tests.support.buses import (
+from tests.support.worlds import (
     PATIENCE_S,
     Moves,
     World,

@@ -20,7 +20,7 @@ from stream.core.errors import BusError, BusFull, BusGone
 from stream.core.records import Log, Record, Topic
 from stream.ports import Reader
 from tests.support.broker import new_prefix, real_settings
-from tests.support.buses import (
+from tests.support.worlds import (
     PATIENCE_S,
     Moves,
     kafka_world,

@@ -17,7 +17,7 @@ from stream.core.errors import BusGone
 from stream.core.records import Log, Record, Topic, Truncation
 from stream.ports import Bus, Reader
 from tests.support.broker import StartCluster
-from tests.support.buses import PATIENCE_S, Moves, logs_of, read_some
+from tests.support.worlds import PATIENCE_S, Moves, logs_of, read_some
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -11,7 +11,7 @@ from stream.adapters.clock import AnchoredClock
 from stream.adapters.memory import MemoryBus, group
 from stream.core.errors import BusGone
 from stream.core.records import Log, Topic
-from tests.support.buses import Moves, read_some, read_truncation
+from tests.support.worlds import Moves, read_some, read_truncation
 
 LIMIT_BYTES = 2_000
 
