@@ -22,6 +22,7 @@ run: install ## start the demo on this machine; ARGS go to `ontime up`
 
 test: .venv/.test ## check everything: format, rules, types, architecture, tests
 	@scripts/test-tools
+	@$(BIN)/python scripts/kafka.py fetch >/dev/null || echo "tests on a real Kafka will be skipped"
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
