@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stream.core.messages import Rung
+from workers.core.batch import Batcher
+from workers.core.fair import Entry, FairQueue
+from workers.core.jobs import Job
+from workers.core.limits import Limits
+from workers.core.profile import LatencyProfile
+
+DRAFT, VERIFIED = Rung.DRAFT, Rung.VERIFIED
+BOTH = (DRAFT, VERIFIED)
+LENGTH = 100
+
+
+def batcher(headroom: float = 2.0, ceiling: float = 0.7) -> Batcher:
+    """An engine: 9 ms and 1 ms a job, three times that to verify, twice that for 4 x length."""
+    profile = LatencyProfile()
+    for rung, factor in ((DRAFT, 1), (VERIFIED, 3)):
+        for batch in range(1, 9):
+            profile.observe(rung, LENGTH, batch, 0.001 * (9 + batch) * factor, 0.0)
+            profile.observe(rung, 4 * LENGTH, batch, 0.002 * (9 + batch) * factor, 0.0)
+    limits = Limits(max_batch=8, guard_s=0.0, headroom=headroom, ceiling=ceiling)
+    return Batcher(profile, limits)
+
+
+def entries(
+    slacks_ms: Sequence[float], rungs: tuple[Rung, ...] = (DRAFT,), length: int = LENGTH
+) -> list[Entry]:
+    queue = FairQueue(quantum_s=1e9)
+    for number, slack_ms in enumerate(slacks_ms):
+        job = Job(f"{length}/{number}", "c", slack_ms / 1000, length, rungs)
+        queue.add(job, 0.001, LatencyProfile.bucket(length))
+    return queue.candidates(100)
+
+
+def slacks_ms(batch_entries: Sequence[Entry]) -> list[float]:
+    return [round(entry.job.deadline * 1000) for entry in batch_entries]
+
+
+def test_all_that_fit_go_together() -> None:
+    batch = batcher().choose(entries([30, 40, 50]), 0.0, rate=0.0)
+    assert slacks_ms(batch.entries) == [30, 40, 50]
+    assert batch.rung is DRAFT
+    assert 0.012 <= batch.predicted_s < 0.0125
+
+
+def test_an_urgent_first_job_does_not_force_a_small_batch() -> None:
+    batch = batcher().choose(entries([11, *[50] * 7]), 0.0, rate=0.0)
+    assert slacks_ms(batch.entries) == [50] * 7
+
+
+def test_a_job_that_must_be_served_does() -> None:
+    candidates = entries([12, *[50] * 7])
+    batch = batcher().choose(candidates, 0.0, rate=0.0, must=candidates[0])
+    assert slacks_ms(batch.entries) == [12, 50, 50]
+
+
+def test_the_earliest_of_those_that_fit_are_taken() -> None:
+    batch = batcher().choose(entries([5 * step for step in range(4, 20)]), 0.0, rate=0.0)
+    assert slacks_ms(batch.entries) == [20, 25, 30, 35, 40, 45, 50, 55]
+
+
+def test_a_long_job_does_not_slow_many_short_ones() -> None:
+    candidates = entries([90], length=4 * LENGTH) + entries([95] * 7)
+    batch = batcher().choose(candidates, 0.0, rate=0.0)
+    assert {entry.job.length for entry in batch.entries} == {LENGTH}
+
+
+def test_a_higher_rung_is_taken_where_there_is_slack() -> None:
+    batch = batcher().choose(entries([40, 50], BOTH), 0.0, rate=0.0)
+    assert batch.rung is VERIFIED
+    assert len(batch.entries) == 2
+
+
+def test_a_job_that_would_be_late_keeps_its_batch_on_the_lower_rung() -> None:
+    batch = batcher().choose(entries([25, 90], BOTH), 0.0, rate=0.0)
+    assert batch.rung is DRAFT
+    assert len(batch.entries) == 2
+
+
+def test_a_job_that_does_not_offer_it_keeps_its_batch_on_the_lower_rung() -> None:
+    candidates = entries([90]) + entries([90], BOTH)
+    assert batcher().choose(candidates, 0.0, rate=0.0).rung is DRAFT
+
+
+def test_a_higher_rung_makes_nobody_else_late() -> None:
+    assert batcher().choose(entries([60] * 8 + [120] * 8, BOTH), 0.0, rate=0.0).rung is VERIFIED
+    assert batcher().choose(entries([60] * 8 + [65] * 8, BOTH), 0.0, rate=0.0).rung is DRAFT
+
+
+def test_a_higher_rung_is_not_begun_at_a_rate_that_it_could_not_keep_up() -> None:
+    # verified in full batches: 51 ms for 8, 157 a second
+    assert batcher().choose(entries([90], BOTH), 0.0, rate=100.0).rung is VERIFIED
+    assert batcher().choose(entries([90], BOTH), 0.0, rate=120.0).rung is DRAFT
+
+
+def test_jobs_that_offer_only_the_higher_rung_are_served_too() -> None:
+    batch = batcher().choose(entries([40], (VERIFIED,)), 0.0, rate=1e9)
+    assert batch.rung is VERIFIED

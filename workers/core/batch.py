@@ -1,0 +1,160 @@
+"""Which of the first jobs in the queue make the next batch, and at which rung."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from stream.core.messages import Rung
+from workers.core.fair import Entry
+from workers.core.limits import Limits
+from workers.core.profile import LatencyProfile
+from workers.core.surface import BATCHES
+
+_ORDER = {rung: place for place, rung in enumerate(Rung)}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries that run together at `rung`, and the 95th percentile of their time."""
+
+    entries: tuple[Entry, ...]
+    rung: Rung
+    predicted_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """`size` jobs offering `rung`, none longer than `bucket`, that are on time after `took_s`.
+
+    `rate` is how many a second that makes.
+    """
+
+    rung: Rung
+    bucket: int
+    size: int
+    took_s: float
+    rate: float
+
+
+class Batcher:
+    """Chooses the batch that completes most jobs on time per second, then the best rung for it.
+
+    A higher rung is taken where every job of the batch offers it and stays on time, and the
+    candidates left behind could all still be met, with `headroom` times the work that is seen.
+    """
+
+    def __init__(self, profile: LatencyProfile, limits: Limits) -> None:
+        self._profile = profile
+        self._limits = limits
+        below = (size for size in BATCHES if size < limits.max_batch)
+        self._sizes = (*below, limits.max_batch)
+
+    def choose(
+        self, candidates: Sequence[Entry], now: float, rate: float, must: Entry | None = None
+    ) -> Batch:
+        """The best batch from candidates in order of preference; one at least can be on time.
+
+        `must` is a candidate that can be on time and that the batch has to hold.
+        """
+        latest = now + self._limits.guard_s
+        best: _Option | None = None
+        for rung in sorted({entry.job.rungs[0] for entry in candidates}, key=_ORDER.__getitem__):
+            offering = [entry for entry in candidates if rung in entry.job.rungs]
+            for bucket in sorted({entry.bucket for entry in offering}):
+                option = self._best_size(rung, bucket, offering, latest, must)
+                if option and (best is None or option.rate > best.rate):
+                    best = option
+        assert best is not None
+        chosen = self._fill(best, candidates, latest, must)
+        return self._raise(best, chosen, candidates, latest, rate)
+
+    def _best_size(
+        self,
+        rung: Rung,
+        bucket: int,
+        offering: Sequence[Entry],
+        latest: float,
+        must: Entry | None,
+    ) -> _Option | None:
+        deadlines = sorted(entry.job.deadline for entry in offering if entry.bucket <= bucket)
+        if must and (must.bucket > bucket or rung not in must.job.rungs):
+            return None
+        best: _Option | None = None
+        for size in self._sizes_up_to(len(deadlines)):
+            took_s = self._profile.predict_bucket(rung, bucket, size)
+            if must and must.job.deadline < latest + took_s:
+                break
+            on_time = len(deadlines) - bisect_left(deadlines, latest + took_s)
+            if on_time == 0:
+                break
+            done = min(size, on_time)
+            rate = done / self._profile.expect_bucket(rung, bucket, size)
+            if best is None or rate >= best.rate:
+                best = _Option(rung, bucket, done, took_s, rate)
+        return best
+
+    def _sizes_up_to(self, count: int) -> list[int]:
+        count = min(count, self._limits.max_batch)
+        return [size for size in self._sizes if size < count] + [count] * (count > 0)
+
+    def _fill(
+        self, option: _Option, candidates: Sequence[Entry], latest: float, must: Entry | None
+    ) -> tuple[Entry, ...]:
+        start = [must] if must else []
+        fitting = (
+            entry
+            for entry in candidates
+            if entry is not must
+            and option.rung in entry.job.rungs
+            and entry.bucket <= option.bucket
+            and entry.job.deadline >= latest + option.took_s
+        )
+        return (*start, *islice(fitting, option.size - len(start)))
+
+    def _raise(
+        self,
+        option: _Option,
+        chosen: tuple[Entry, ...],
+        candidates: Sequence[Entry],
+        latest: float,
+        rate: float,
+    ) -> Batch:
+        bucket, size = max(entry.bucket for entry in chosen), len(chosen)
+        base_s = self._profile.predict_bucket(option.rung, bucket, size)
+        first = min(entry.job.deadline for entry in chosen)
+        shared = set(chosen[0].job.rungs).intersection(*(entry.job.rungs for entry in chosen))
+        left = self._left(chosen, candidates)
+        for rung in sorted(shared, key=_ORDER.__getitem__, reverse=True):
+            if _ORDER[rung] <= _ORDER[option.rung]:
+                break
+            took_s = self._profile.predict_bucket(rung, bucket, size)
+            if (
+                latest + took_s <= first
+                and self._bearable(rung, bucket, rate)
+                and self._met(left, latest + took_s, option, len(chosen))
+            ):
+                return Batch(chosen, rung, took_s)
+        return Batch(chosen, option.rung, base_s)
+
+    def _bearable(self, rung: Rung, bucket: int, rate: float) -> bool:
+        """Whether the engines could give all that comes this rung, in full batches."""
+        each_s = (
+            self._profile.predict_bucket(rung, bucket, self._limits.max_batch)
+            / self._limits.max_batch
+        )
+        return rate * each_s <= self._limits.ceiling * self._limits.engines
+
+    def _left(self, chosen: tuple[Entry, ...], candidates: Sequence[Entry]) -> list[float]:
+        taken = set(map(id, chosen))
+        return sorted(entry.job.deadline for entry in candidates if id(entry) not in taken)
+
+    def _met(self, deadlines: Sequence[float], start: float, option: _Option, size: int) -> bool:
+        """Whether all of these are on time if batches like this one begin at `start`."""
+        pace = self._limits.headroom * option.took_s / size / self._limits.engines
+        return all(
+            start + option.took_s + place * pace <= deadline
+            for place, deadline in enumerate(deadlines)
+        )

@@ -1,0 +1,206 @@
+"""What runs next: earliest deadline first, in the batch that completes most jobs on time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from stream.core.deadlines import DeadlineHeap
+from workers.core.batch import Batcher
+from workers.core.fair import Entry, FairQueue
+from workers.core.jobs import Decision, Expire, Job, Run, Wait
+from workers.core.limits import Limits
+from workers.core.profile import LatencyProfile
+from workers.core.rate import Rate
+
+__all__ = ["Decision", "Expire", "Job", "Limits", "Run", "Schedule", "Wait"]
+
+
+class Schedule:
+    """Jobs that wait for an engine. Each leaves exactly once: in a Run, in an Expire, replaced by a
+    newer one (returned by `add`) or by `remove`.
+
+    `decide` is asked whenever an engine is free; several runs may be under way. Its cost does not
+    grow with the queue beyond a logarithm: it looks at the first `4 * max_batch` jobs.
+    """
+
+    def __init__(self, profile: LatencyProfile, limits: Limits | None = None) -> None:
+        self.profile = profile
+        self.limits = limits or Limits()
+        self._first = FairQueue(self.limits.quantum_s)
+        self._better = FairQueue(self.limits.quantum_s)
+        self._deadlines: DeadlineHeap[str] = DeadlineHeap()
+        self._partials: dict[str, str] = {}
+        self._shed: list[Job] = []
+        self._front = 0
+        self._ran: float | None = None
+        self._counts: Counter[str] = Counter()
+        self._batcher = Batcher(profile, self.limits)
+        self._rate = Rate()
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._better) + len(self._shed)
+
+    def add(self, job: Job, now: float) -> Job | None:
+        """Queue a job; returns the one it replaces, whose input the caller merges into this one.
+
+        Raises ValueError where the id waits already or no rung is offered.
+        """
+        if job.id in self._first or job.id in self._better:
+            raise ValueError(f"job {job.id!r} waits already, expected a new id")
+        if not job.rungs:
+            raise ValueError(f"job {job.id!r} offers no rung, expected one at least")
+        replaced = self._replaced_by(job)
+        if replaced is None and len(self._deadlines) >= self.limits.capacity:
+            self._shed_one()
+        queue = self._first if job.done is None else self._better
+        queue.add(job, self._share(job), self.profile.bucket(job.length))
+        self._deadlines.push(job.id, job.deadline)
+        if job.supersedes is not None and not job.final:
+            self._partials[job.supersedes] = job.id
+        self._counts["added"] += 1
+        self._rate.count(now)
+        return replaced
+
+    def remove(self, job_id: str) -> Job | None:
+        """Take a job out; None where it does not wait."""
+        job = self._take_out(job_id)
+        self._counts["removed"] += job is not None
+        return job
+
+    def decide(self, now: float) -> Decision:
+        """What a free engine should do now."""
+        if (expired := self.expired(now)) is not None:
+            return expired
+        for queue in (self._first, self._better):
+            candidates = self._candidates(queue, now)
+            hopeless = [entry.job for entry in candidates if not self._possible(entry.job, now)]
+            if hopeless:
+                return self._probe(hopeless, now) or self._expire(hopeless)
+            if candidates:
+                return self._run(queue, candidates, now)
+        return Wait()
+
+    def expired(self, now: float) -> Expire | None:
+        """What must be answered now, whether or not an engine is free: pushed out, or its time up.
+
+        Due whenever an `add` finds the queue full, and at `next_due`.
+        """
+        jobs, self._shed = self._shed, []
+        room = max(self.limits.sweep - len(jobs), 0)
+        for job_id in self._deadlines.pop_due(now + self.limits.guard_s, limit=room):
+            job = self._take_out(job_id)
+            assert job is not None
+            jobs.append(job)
+        self._counts["expired"] += len(jobs)
+        return Expire(tuple(jobs)) if jobs else None
+
+    def next_due(self) -> float | None:
+        """When `expired` has something to say at the latest; None when nothing waits."""
+        due = self._deadlines.next_due()
+        return None if due is None else due - self.limits.guard_s
+
+    def observe(self, run: Run, took_s: float, now: float) -> None:
+        """A run has ended: teach the profile."""
+        longest = max(job.length for job in run.jobs)
+        self.profile.observe(run.rung, longest, len(run.jobs), took_s, now)
+
+    def statistics(self) -> dict[str, float]:
+        """Jobs and channels that wait, and how many jobs have gone each way."""
+        ways = ("added", "run", "expired", "superseded", "shed", "removed", "batches", "probes")
+        return {
+            "waiting": len(self),
+            "channels": self._first.channels + self._better.channels,
+            **{way: self._counts[way] for way in ways},
+        }
+
+    def _candidates(self, queue: FairQueue, now: float) -> list[Entry]:
+        """The first jobs in order, and the first that have time for a full batch.
+
+        Under overload the first alone are all urgent and would make small batches.
+        """
+        full = self.limits.max_batch
+        candidates = queue.candidates(3 * full)
+        if len(candidates) < len(queue):
+            first = candidates[0]
+            full_s = self.profile.predict_bucket(first.job.rungs[0], first.bucket, full)
+            seen = set(map(id, candidates))
+            later = queue.candidates(full, due_from=now + self.limits.guard_s + full_s)
+            candidates += [entry for entry in later if id(entry) not in seen]
+        return candidates
+
+    def _run(self, queue: FairQueue, candidates: list[Entry], now: float) -> Run:
+        behind = queue.front - candidates[0].round
+        must = candidates[0] if behind >= self.limits.patience else None
+        batch = self._batcher.choose(candidates, now, self._rate.per_second(now), must)
+        for entry in batch.entries:
+            queue.serve(entry)
+        jobs = tuple(entry.job for entry in batch.entries)
+        return self._start(Run(jobs, batch.rung, batch.predicted_s), now)
+
+    def _probe(self, hopeless: list[Job], now: float) -> Run | None:
+        """Where nothing fits and nothing ran for long, the job with most slack runs."""
+        ran = self._ran if self._ran is not None else now - self.limits.probe_s
+        waiting = len(self._first) + len(self._better)
+        if len(hopeless) < waiting or now - ran < self.limits.probe_s:
+            return None
+        job = max(hopeless, key=lambda job: job.deadline)
+        queue = self._first if job.id in self._first else self._better
+        queue.remove(job.id)
+        self._counts["probes"] += 1
+        return self._start(Run((job,), job.rungs[0], self._cost(job)), now)
+
+    def _start(self, run: Run, now: float) -> Run:
+        for job in run.jobs:
+            self._drop_keys(job)
+        self._ran = now
+        self._counts["run"] += len(run.jobs)
+        self._counts["batches"] += 1
+        return run
+
+    def _expire(self, jobs: Iterable[Job]) -> Expire:
+        expired = tuple(jobs)
+        for job in expired:
+            self._take_out(job.id)
+        self._counts["expired"] += len(expired)
+        return Expire(expired)
+
+    def _shed_one(self) -> None:
+        """Full: the channel with most jobs gives up its earliest (longest queue drop, drop front).
+
+        The earliest is the one most likely to be late. Improvements go before first answers.
+        """
+        job = self._better.deepest() or self._first.deepest()
+        assert job is not None
+        self._take_out(job.id)
+        self._shed.append(job)
+        self._counts["shed"] += 1
+
+    def _replaced_by(self, job: Job) -> Job | None:
+        if job.supersedes is None or job.supersedes not in self._partials:
+            return None
+        self._counts["superseded"] += 1
+        return self._take_out(self._partials[job.supersedes])
+
+    def _take_out(self, job_id: str) -> Job | None:
+        job = self._first.remove(job_id) or self._better.remove(job_id)
+        if job is not None:
+            self._drop_keys(job)
+        return job
+
+    def _drop_keys(self, job: Job) -> None:
+        self._deadlines.remove(job.id)
+        if job.supersedes is not None and self._partials.get(job.supersedes) == job.id:
+            del self._partials[job.supersedes]
+
+    def _possible(self, job: Job, now: float) -> bool:
+        return now + self.limits.guard_s + self._cost(job) <= job.deadline
+
+    def _share(self, job: Job) -> float:
+        """Seconds of engine that a job takes of a full batch at its cheapest rung."""
+        full = self.limits.max_batch
+        return self.profile.predict(job.rungs[0], job.length, full) / full
+
+    def _cost(self, job: Job) -> float:
+        """Seconds that a job takes alone at its cheapest rung."""
+        return self.profile.predict(job.rungs[0], job.length, 1)
