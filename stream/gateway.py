@@ -105,9 +105,9 @@ class Gateway:
         config = self._config
         return Outbox(OutboxLimits(limit_bytes=config.outbox_bytes, age_s=config.outbox_s))
 
-    def page(self, path: str, bearer: Callable[[], Permissions]) -> Page:
+    async def page(self, path: str, bearer: Callable[[], Permissions]) -> Page:
         """What a GET gets. Raises NotFound, NotAllowed, NoToken or Malformed."""
-        return self._site.page(path, bearer)
+        return await self._site.page(path, bearer)
 
     def is_ready(self) -> bool:
         """True once all that lay in the logs has been read."""

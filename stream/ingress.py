@@ -91,6 +91,7 @@ class Ingress:
             while (frame := await connection.receive()) is not None:
                 for effect in session.receive(frame, self._clock.now()):
                     await conversation.carry_out(effect)
+                await asyncio.sleep(0)  # a peer with many frames must not hold up the others
         finally:
             if expiry is not None:
                 expiry.cancel()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from stream.adapters.clock import AnchoredClock
 from stream.adapters.http import HttpServer, make_app
 from stream.adapters.media import Resampler
 from stream.adapters.metrics import Metrics
@@ -21,6 +22,7 @@ from stream.adapters.websocket import (
     make_tls,
     text_frame,
 )
+from stream.buses import open_bus
 from stream.config import Config
 from stream.core.access import Permissions
 from stream.core.errors import Restarting
@@ -31,14 +33,21 @@ from stream.core.pages import Page
 from stream.gateway import Gateway, Tools
 from stream.lifetime import Step, shut_down
 from stream.ports import Bus, Clock
+from stream.running import notes
+
+Part = Callable[[], Mapping[str, float]]
 
 
 class Serving(NamedTuple):
-    """Where the gateway is reached; the ports are those that the system chose."""
+    """Where the gateway is reached; the ports are those that the system chose.
+
+    `parts`: what else runs in this process, by name, so that its numbers are among the metrics.
+    """
 
     gateway: Gateway
     port: int
     http_port: int
+    parts: dict[str, Part]
 
 
 @asynccontextmanager
@@ -58,7 +67,7 @@ async def serving(config: Config, bus: Bus, clock: Clock) -> AsyncIterator[Servi
             tasks.create_task(servers.http.run(), name="http"),
         ]
         try:
-            yield Serving(servers.gateway, port, http_port)
+            yield Serving(servers.gateway, port, http_port, servers.parts)
         finally:
             await shut_down(servers.end(config.drain_s))
             for task in running:
@@ -74,6 +83,7 @@ class _Servers:
         check_host(config.http_host, local=not secret)
         tokens = Tokens(secret) if secret else NoTokens()
         self._bus = bus
+        self.parts: dict[str, Part] = {}
         name = f"gateway-{secrets.token_hex(6)}"
         self.gateway = gateway = Gateway(bus, clock, name, config, Tools(text_frame, Resampler))
         hooks = Hooks(
@@ -104,6 +114,7 @@ class _Servers:
             "websockets": self.websockets.statistics(),
             "http": self.http.statistics(),
             "bus": self._bus.statistics(),
+            **{name: dict(part()) for name, part in self.parts.items()},
         }
 
     def end(self, drain_s: float) -> list[Step]:
@@ -148,8 +159,8 @@ class _Endpoints:
     def metrics(self) -> bytes:
         return self._metrics.render()
 
-    def page(self, path: str) -> Page:
-        return self._gateway.page(path, lambda: self.verify(None))
+    async def page(self, path: str) -> Page:
+        return await self._gateway.page(path, lambda: self.verify(None))
 
 
 def _server_limits(config: Config) -> ServerLimits:
@@ -163,3 +174,27 @@ def _server_limits(config: Config) -> ServerLimits:
 
 def _tls(config: Config) -> ssl.SSLContext | None:
     return make_tls(config.tls_cert, config.tls_key) if config.tls_cert else None
+
+
+async def serve(config: Config) -> None:
+    """A gateway on the bus that the settings name, until cancelled."""
+    clock = AnchoredClock()
+    async with open_bus(config, clock) as bus, serving(config, bus, clock) as served:
+        tell(config, served)
+        await asyncio.get_running_loop().create_future()
+
+
+def tell(config: Config, served: Serving, query: str = "") -> None:
+    """Say where the gateway is reached."""
+    scheme = "https" if config.tls_cert else "http"
+    page = f"{scheme}://{_shown(config.host)}:{served.port}/{query}"
+    backends = f"{scheme}://{_shown(config.http_host)}:{served.http_port}"
+    notes.print(f"page and WebSocket  {page}", highlight=False)
+    notes.print(f"HTTP for backends   {backends}", highlight=False)
+    if not config.token_secret.get_secret_value():
+        notes.print("no secret for tokens is set: loopback only, everybody may do everything")
+    notes.print("Ctrl-C stops")
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from typing import NamedTuple
 
 from stream.core.access import Permissions
 from stream.core.errors import Malformed, NotFound
@@ -23,6 +26,8 @@ CONTENT_TYPES = {
     "webmanifest": "application/manifest+json",
 }
 """Files of the page with other endings are not served."""
+CACHED = 64
+"""Rendered subtitles that are kept."""
 
 POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
@@ -38,6 +43,11 @@ _FORMATS: dict[str, tuple[Callable[[list[Caption]], bytes], str]] = {
 }
 
 
+class _Rendered(NamedTuple):
+    version: int
+    page: Page
+
+
 class Site:
     """Pages by path. The files of the page are read once, at the start."""
 
@@ -45,26 +55,46 @@ class Site:
         self._transcripts = transcripts
         self._is_ready = is_ready
         self._pages = read_pages()
+        self._rendering = asyncio.Lock()
+        self._cache: OrderedDict[tuple[str, str], _Rendered] = OrderedDict()
 
-    def page(self, path: str, bearer: Callable[[], Permissions]) -> Page:
+    async def page(self, path: str, bearer: Callable[[], Permissions]) -> Page:
         """Raises NotFound, NotAllowed or NoToken; only subtitles ask who wants them."""
         if path == "/healthz":
             return Page(200, b'{"status":"ok"}')
         if path == "/readyz":
             return readiness(self._is_ready())
         if (match := _CAPTIONS.fullmatch(path)) is not None:
-            return self._captions(match[1], match[2], bearer())
+            return await self._captions(match[1], match[2], bearer())
         page = self._pages.get("/index.html" if path == "/" else path)
         if page is None:
             raise NotFound(f"path is {path[:80]!a}, expected one of this server's")
         return page
 
-    def _captions(self, channel: str, ending: str, permissions: Permissions) -> Page:
+    async def _captions(self, channel: str, ending: str, permissions: Permissions) -> Page:
         permissions.demand("subscribe", channel)
         if ending not in _FORMATS:
             raise Malformed("format", ascii(ending[:20]), "one of " + ", ".join(_FORMATS))
+        async with self._rendering:
+            return await self._rendered(channel, ending)
+
+    async def _rendered(self, channel: str, ending: str) -> Page:
+        """From the cache while nothing is new: a player asks again and again."""
+        version = self._transcripts.version(channel)
+        known = self._cache.pop((channel, ending), None)
+        if known is None or known.version != version:
+            known = await self._render(channel, ending, version)
+        self._cache[channel, ending] = known
+        if len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+        return known.page
+
+    async def _render(self, channel: str, ending: str, version: int) -> _Rendered:
         render, content_type = _FORMATS[ending]
-        return Page(200, render(self._transcripts.of(channel)), content_type)
+        finals = self._transcripts.of(channel)
+        # Breaking two thousand finals into lines takes a second: too long for the loop.
+        body = await asyncio.to_thread(render, finals)
+        return _Rendered(version, Page(200, body, content_type))
 
 
 def readiness(is_ready: bool) -> Page:

@@ -13,7 +13,7 @@ class TranscriptLimits(NamedTuple):
     silent is forgotten.
     """
 
-    finals: int = 5_000
+    finals: int = 2_000
     bytes: int = 64 * 1024 * 1024
 
 
@@ -25,19 +25,25 @@ class Transcripts:
         self._channels: OrderedDict[str, OrderedDict[str, Caption]] = OrderedDict()
         self._retracted: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._bytes = 0
+        self._changes = 0
+        self._changed: dict[str, int] = {}
 
     def add(self, final: Caption) -> None:
         """The first final of a segment stands, unless it was retracted before it came."""
+        if (final.channel, final.segment) in self._retracted:
+            return
         finals = self._channels.setdefault(final.channel, OrderedDict())
         self._channels.move_to_end(final.channel)
-        if final.segment in finals or (final.channel, final.segment) in self._retracted:
+        if final.segment in finals:
             return
         finals[final.segment] = final
+        self._touch(final.channel)
         self._bytes += _size(final)
         if len(finals) > self._limits.finals:
             self._bytes -= _size(finals.popitem(last=False)[1])
         while self._bytes > self._limits.bytes:
-            _, gone = self._channels.popitem(last=False)
+            name, gone = self._channels.popitem(last=False)
+            del self._changed[name]
             self._bytes -= sum(map(_size, gone.values()))
 
     def retract(self, retract: Retract) -> None:
@@ -49,11 +55,16 @@ class Transcripts:
             self._retracted.popitem(last=False)
         gone = self._channels.get(retract.channel, OrderedDict()).pop(retract.segment, None)
         if gone is not None:
+            self._touch(retract.channel)
             self._bytes -= _size(gone)
 
     def of(self, channel: str) -> list[Caption]:
         """The channel's finals, in the order in which they came."""
         return list(self._channels.get(channel, OrderedDict()).values())
+
+    def version(self, channel: str) -> int:
+        """Another number whenever the channel's finals are others; 0 where there are none."""
+        return self._changed.get(channel, 0)
 
     def statistics(self) -> dict[str, float]:
         return {
@@ -61,6 +72,10 @@ class Transcripts:
             "finals": sum(map(len, self._channels.values())),
             "bytes": self._bytes,
         }
+
+    def _touch(self, channel: str) -> None:
+        self._changes += 1
+        self._changed[channel] = self._changes
 
 
 def _size(final: Caption) -> int:

@@ -42,7 +42,7 @@ class Backend(Protocol):
 
     def metrics(self) -> bytes: ...
 
-    def page(self, path: str) -> Page:
+    async def page(self, path: str) -> Page:
         """Health."""
 
 
@@ -66,7 +66,7 @@ def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
         return Response(backend.metrics(), media_type=METRICS_TYPE)
 
     async def health(request: Request) -> Response:
-        page = backend.page(request.url.path)
+        page = await backend.page(request.url.path)
         return Response(page.body, page.status, dict(page.headers), page.content_type)
 
     return Starlette(

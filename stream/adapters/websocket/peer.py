@@ -16,6 +16,8 @@ from stream.core.errors import OntimeError
 from stream.core.outbox import Outbox
 
 NOT_SENT_BYTES = 16 * 1024
+READ_BYTES = 16 * 1024
+"""Read at once, in place of 256 KiB: so many tiny frames would hold the loop for too long."""
 CLOSE_TIMEOUT_S = 5.0
 QUEUE_FRAMES = 4
 _REASON_BYTES = 120
@@ -91,6 +93,8 @@ class WebSocketPeer(ServerConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         _limit_not_sent(transport.get_extra_info("socket"))
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
         self._host.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

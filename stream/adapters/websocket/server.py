@@ -57,7 +57,7 @@ class Hooks:
     serve: Callable[[WebSocketPeer], Awaitable[None]]
     drained: Callable[[WebSocketPeer], None]
     verify: Callable[[str | None], Permissions]
-    page: Callable[[str, Callable[[], Permissions]], Page]
+    page: Callable[[str, Callable[[], Permissions]], Awaitable[Page]]
     outbox: Callable[[], Outbox]
 
 
@@ -154,13 +154,13 @@ class WebSocketServer:
     def _make_peer(self, *args: Any, **kwargs: Any) -> WebSocketPeer:
         return WebSocketPeer(self, self._hooks.outbox(), *args, **kwargs)
 
-    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the handshake go on; a peer that is refused then hears why in its close."""
         assert isinstance(connection, WebSocketPeer)
         try:
             handshake.check_source(request, self._limits.origins, local=self._local)
             if not handshake.is_upgrade(request):
-                return _respond(self._page(request))
+                return _respond(await self._page(request))
             if handshake.path_of(request) != handshake.PATH:
                 return _respond(Page(404, b'{"error":{"code":"not_found"}}'))
         except NotAllowed as error:
@@ -173,9 +173,9 @@ class WebSocketServer:
             connection.refusal = error
         return None
 
-    def _page(self, request: Request) -> Page:
+    async def _page(self, request: Request) -> Page:
         try:
-            return self._hooks.page(
+            return await self._hooks.page(
                 handshake.path_of(request),
                 lambda: self._hooks.verify(handshake.token_of(request)),
             )
