@@ -1,0 +1,239 @@
+/** The page: what arrives from one channel, on the stage and in the panels. */
+
+import { Chat } from "./chat.js";
+import { carryToken } from "./download.js";
+import { bar, LatencyPanel, milliseconds } from "./latency.js";
+import { newId, Ontime, Track } from "./ontime.js";
+import { element } from "./roll.js";
+import { Lines, put } from "./stage.js";
+import { clock, Transcript } from "./transcript.js";
+
+const LANGUAGES = 32;
+const SILENT_MS = 5_000;
+const CHANNEL = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+
+const STATES = {
+  connecting: "connecting",
+  live: "connected",
+  waiting: "connection lost, trying again",
+  closed: "closed",
+};
+
+const at = (id) => document.getElementById(id);
+const stage = new Lines(at("lines"));
+const lane = new Lines(at("lane-lines"));
+const transcript = new Transcript(at("transcript"));
+const latency = new LatencyPanel(at);
+
+let channel = "";
+let captions = new Track();
+let translations = new Map();
+let newest;
+let drawing = false;
+let silence = 0;
+
+const token = takeToken();
+const client = new Ontime({ url: streamUrl(), token });
+const chat = new Chat({
+  list: at("posts"),
+  form: at("post-form"),
+  status: at("verdict"),
+  ask: (text, author, post, budgetMs) =>
+    client.gate(channel, text, { author, post, budgetMs, publish: true }),
+  newId,
+});
+
+function streamUrl() {
+  const url = new URL("v1/stream", document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.search = url.hash = "";
+  return url.href;
+}
+
+/** From `#token=…`: a fragment is sent to nobody; it is taken off the address at once. */
+function takeToken() {
+  const taken = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (taken) history.replaceState(null, "", location.pathname + location.search);
+  return taken;
+}
+
+/** At most one drawing a frame, with the newest of everything. */
+function draw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    const shown = captions.last(3);
+    stage.show(shown);
+    at("idle").hidden = shown.length > 0;
+    lane.show(translations.get(at("subtitles").value)?.last(2) ?? []);
+    if (newest) drawStatus(newest);
+    latency.draw();
+  });
+}
+
+function drawStatus(caption) {
+  put(at("timecode").lastElementChild, clock(caption.audio_end));
+  put(at("rung"), caption.rung);
+  at("rung").dataset.rung = caption.rung;
+  put(at("spoken-language"), caption.language);
+  at("rung").hidden = at("spoken-language").hidden = false;
+  at("late").hidden = !caption.late;
+  at("degraded").hidden = !caption.degraded;
+  at("now-bar").replaceChildren(
+    bar(caption.latency, caption.budget_ms, caption.late),
+    element("span", "ms", `${milliseconds(caption.latency.total_ms)} of ${caption.budget_ms} ms`),
+  );
+}
+
+function air(state, words) {
+  clearTimeout(silence);
+  at("stage").dataset.air = state;
+  put(at("air"), words);
+  if (state === "live") silence = setTimeout(() => air("silent", "silent"), SILENT_MS);
+}
+
+/** Finals only: a screen reader that hears every revision hears nothing. */
+function announce({ text, language }) {
+  const said = element("p", "", text.slice(0, 1000));
+  said.lang = language;
+  at("announcer").append(said);
+  if (at("announcer").childElementCount > 5) at("announcer").firstElementChild.remove();
+}
+
+function offer(language) {
+  const option = element("option", "", languageName(language));
+  option.value = language;
+  at("subtitles").append(option);
+  at("subtitles-label").hidden = false;
+}
+
+function languageName(language) {
+  try {
+    return new Intl.DisplayNames([language], { type: "language" }).of(language);
+  } catch {
+    return language;
+  }
+}
+
+function watch(name) {
+  if (channel) client.unsubscribe(channel);
+  channel = name;
+  captions = new Track();
+  translations = new Map();
+  newest = undefined;
+  for (const view of [stage, lane, transcript, latency, chat]) view.clear();
+  at("subtitles").replaceChildren(at("subtitles").firstElementChild);
+  at("subtitles-label").hidden = at("lane").hidden = true;
+  put(at("notice"), "");
+  air("silent", "silent");
+  delete at("stage").dataset.channel;
+  put(at("slate-channel"), name);
+  at("channel").value = name;
+  document.title = `${name} · Ontime`;
+  for (const form of ["vtt", "srt", "txt"]) at(form).href = `v1/channels/${encodeURIComponent(name)}/captions.${form}`;
+  client.subscribe(name);
+  draw();
+}
+
+function fromAddress() {
+  const asked = new URLSearchParams(location.search).get("channel") ?? "demo";
+  watch(CHANNEL.test(asked) ? asked : "demo");
+}
+
+function captionsOnly(on) {
+  document.body.classList.toggle("captions-only", on);
+  at("captions-only").ariaPressed = String(on);
+  if (on) document.documentElement.requestFullscreen?.().catch(() => {});
+  else if (document.fullscreenElement) document.exitFullscreen();
+}
+
+const heard = {
+  state({ state, code, reason, retryMs }) {
+    at("connection").dataset.state = state;
+    put(at("connection").firstElementChild, state === "refused" ? `refused: ${reason || code}` : STATES[state]);
+    put(at("link"), state === "waiting" ? `next try in ${Math.ceil(retryMs / 1000)} s` : "");
+    if (state === "live") return;
+    delete at("stage").dataset.channel;
+    air("silent", "silent");
+  },
+  pong({ rttMs }) {
+    put(at("link"), `round trip ${milliseconds(rttMs)} ms`);
+  },
+  subscribed({ channel: heardNow, lost }) {
+    at("stage").dataset.channel = heardNow;
+    if (!lost) return;
+    captions.dropPartials();
+    transcript.note("Some captions were lost here.");
+    draw();
+  },
+  caption(message) {
+    if (!captions.apply(message)) return;
+    newest = message;
+    latency.add(message);
+    air("live", "on air");
+    if (message.final) {
+      transcript.add(message);
+      if (message.text) announce(message);
+    }
+    draw();
+  },
+  translation(message) {
+    if (!translations.has(message.language)) {
+      if (translations.size >= LANGUAGES) return;
+      translations.set(message.language, new Track());
+      offer(message.language);
+    }
+    translations.get(message.language).apply(message);
+    draw();
+  },
+  retract({ segment, post, reason }) {
+    if (post) chat.retract(post, reason);
+    if (!segment) return;
+    for (const track of [captions, ...translations.values()]) track.retract(segment);
+    transcript.retract(segment, reason);
+    draw();
+  },
+  gap({ start, end, reason }) {
+    transcript.note(`${clock(start)} to ${clock(end)} was not captioned: ${reason}`);
+  },
+  stale({ since_ms: sinceMs, over }) {
+    put(at("notice"), over ? "" : `Captions are ${Math.round(sinceMs / 1000)} s old; they go on when the service is back.`);
+    air(over ? "silent" : "stale", over ? "silent" : "stale");
+  },
+  error({ message }) {
+    put(at("notice"), message);
+  },
+  post: (message) => chat.allow(message),
+  review: (message) => chat.review(message),
+  decision: (message) => chat.decide(message),
+};
+
+for (const [type, hear] of Object.entries(heard)) {
+  client.addEventListener(type, ({ detail }) => hear(detail));
+}
+
+at("channel-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  history.pushState(null, "", `?channel=${encodeURIComponent(at("channel").value)}`);
+  fromAddress();
+});
+addEventListener("popstate", fromAddress);
+carryToken([at("vtt"), at("srt"), at("txt")], token, (told) => put(at("notice"), told));
+at("subtitles").addEventListener("change", ({ target }) => {
+  at("lane").hidden = !target.value;
+  draw();
+});
+at("captions-only").addEventListener("click", () => captionsOnly(true));
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+  if (event.key === "f" || event.key === "F") captionsOnly(!document.body.classList.contains("captions-only"));
+  if (event.key === "Escape") captionsOnly(false);
+});
+at("stage").addEventListener("click", () => {
+  if (document.body.classList.contains("captions-only")) captionsOnly(false);
+});
+document.addEventListener("fullscreenchange", () => document.fullscreenElement || captionsOnly(false));
+
+document.body.classList.toggle("captions-only", new URLSearchParams(location.search).get("view") === "captions");
+fromAddress();

@@ -1,0 +1,47 @@
+/** A list that keeps its newest rows, and stays at its end while the reader is there. */
+export class Roll {
+  #rows = new Map();
+
+  constructor(list, limit) {
+    this.list = list;
+    this.limit = limit;
+  }
+
+  get(key) {
+    return this.#rows.get(key);
+  }
+
+  add(key, row) {
+    this.change(() => {
+      this.#rows.set(key, row);
+      this.list.append(row);
+      if (this.#rows.size > this.limit) this.#remove(this.#rows.keys().next().value);
+    });
+  }
+
+  /** Run what changes rows' heights. */
+  change(act) {
+    const { list } = this;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    act();
+    if (atEnd) list.scrollTop = list.scrollHeight;
+  }
+
+  clear() {
+    this.#rows.clear();
+    this.list.replaceChildren();
+  }
+
+  #remove(key) {
+    this.#rows.get(key).remove();
+    this.#rows.delete(key);
+  }
+}
+
+/** An element of this class that holds this text, as text. */
+export function element(name, className, text = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
