@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
-from itertools import chain
 
 from aiokafka.errors import KafkaError
 
@@ -35,6 +34,7 @@ class KafkaBus:
         self._sender = Sender(settings)
         self._probe = Probe(settings)
         self._readers: list[KafkaReader] = []
+        self._past: Counter[str] = Counter()
         self._closed = False
 
     @classmethod
@@ -93,7 +93,7 @@ class KafkaBus:
         membership = Membership(group, member, tuple(topics), listener)
         reader = KafkaMember(self._settings, self._probe, membership)
         await reader.open()
-        self._readers.append(reader)
+        self._keep(reader)
         return reader
 
     async def tail(self, logs: Iterable[Log], back_s: float) -> KafkaReader:
@@ -106,7 +106,7 @@ class KafkaBus:
             positions = await self._probe.ends(wanted)
         reader = KafkaReader(self._settings, self._probe, positions)
         await reader.open()
-        self._readers.append(reader)
+        self._keep(reader)
         return reader
 
     async def ends(self, logs: Iterable[Log]) -> dict[Log, int]:
@@ -115,11 +115,9 @@ class KafkaBus:
         return await self._probe.ends(logs)
 
     def statistics(self) -> dict[str, float]:
-        counts: Counter[str] = Counter()
-        for name, count in chain.from_iterable(
-            reader.statistics().items() for reader in self._readers
-        ):
-            counts[name] += int(count)
+        counts = self._past.copy()
+        for reader in self._readers:
+            counts.update(reader.statistics())
         return {**self._sender.statistics(), **counts}
 
     async def close(self) -> None:
@@ -137,6 +135,13 @@ class KafkaBus:
                 await self._probe.start()
         except (KafkaError, TimeoutError) as error:
             raise BusGone(f"no answer from {self._settings.bootstrap}") from error
+
+    def _keep(self, reader: KafkaReader) -> None:
+        """Own it; of those closed since, only the counts stay."""
+        for past in [each for each in self._readers if each.closed]:
+            self._past.update(past.statistics())
+            self._readers.remove(past)
+        self._readers.append(reader)
 
     def _check_open(self) -> None:
         if self._closed:

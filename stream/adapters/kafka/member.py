@@ -45,6 +45,7 @@ class KafkaMember(KafkaReader):
         self.listener_failures = 0
         self._membership = membership
         self._ready = asyncio.Event()
+        self._moving_since = self._loop.time()
 
     def assignment(self) -> frozenset[Log]:
         return self._owned() if self._ready.is_set() else frozenset()
@@ -68,7 +69,7 @@ class KafkaMember(KafkaReader):
         except (KafkaError, TimeoutError) as error:
             raise BusGone(f"commit not acknowledged within {self._settings.answer_s} s") from error
 
-    def statistics(self) -> dict[str, float]:
+    def statistics(self) -> dict[str, int]:
         return {
             **super().statistics(),
             "group_moves": self.moves,
@@ -79,6 +80,7 @@ class KafkaMember(KafkaReader):
     async def give_up(self, logs: frozenset[Log]) -> None:
         """Called when logs are taken: the listener has a bounded time to commit."""
         self._ready.clear()
+        self._moving_since = self._loop.time()
         if logs:
             self.moves += 1
             await self._tell(self._membership.listener.revoked, logs, self._settings.answer_s)
@@ -122,6 +124,16 @@ class KafkaMember(KafkaReader):
             if committed is not None:
                 return int(committed)
         return await super()._given_out(log)
+
+    async def _watch(self) -> None:
+        """A move may last as long as a silent member may; beyond that, this one is stuck."""
+        if self._ready.is_set():
+            await super()._watch()
+        elif self._loop.time() - self._moving_since > self._longest_move_s():
+            await self._rebuild("moving")
+
+    def _longest_move_s(self) -> float:
+        return 2 * self._settings.session_s + self._settings.stuck_s
 
     async def _rebuild(self, why: str) -> None:
         """To the listener this is a move: what was not committed comes again."""

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import (
+    ConsumerStoppedError,
     CorruptRecordException,
     KafkaError,
     NoOffsetForPartitionError,
@@ -25,6 +26,7 @@ from stream.core.errors import BusGone
 from stream.core.records import Batch, Log, Record, Truncation
 
 _WATCHES = 5
+_MOVE_GRACE_S = 0.05
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +95,11 @@ class KafkaReader:
         if self._consumer is not None:
             await self._drop(self._consumer)
 
-    def statistics(self) -> dict[str, float]:
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def statistics(self) -> dict[str, int]:
         return {"reader_rebuilds": self.rebuilt, "truncated": self.truncated}
 
     def _owned(self) -> frozenset[Log]:
@@ -120,17 +126,11 @@ class KafkaReader:
     async def _fetch(self, limit: int, until: float) -> Batch:
         """What there is; an empty batch once the time is up."""
         while True:
+            self._check_open()
             if self._consumer is None:
                 await self.open()
-            assert self._consumer is not None
             try:
-                if not await self._wait_ready(until):
-                    return Batch(())
-                wait_ms = max(0, int((until - self._loop.time()) * 1000))
-                # During a rebalance `getmany` waits for its end whatever its own timeout says.
-                async with asyncio.timeout(wait_ms / 1000 + 0.05):
-                    found = await self._consumer.getmany(timeout_ms=wait_ms, max_records=limit)
-                return Batch(self._take(found))
+                return Batch(await self._get(limit, until))
             except TimeoutError:
                 return Batch(())
             except OffsetOutOfRangeError as error:
@@ -140,8 +140,20 @@ class KafkaReader:
                 await self._start_at_first(self._settings.log(error.args[0]))
             except CorruptRecordException as error:
                 return await self._pass_damage(damaged_place(error), limit)
-            except KafkaError as error:
+            except (KafkaError, ConsumerStoppedError) as error:
+                self._check_open()
                 await self._rebuild(type(error).__name__)
+
+    async def _get(self, limit: int, until: float) -> tuple[Record, ...]:
+        if not await self._wait_ready(until):
+            return ()
+        assert self._consumer is not None
+        wait_ms = max(0, int((until - self._loop.time()) * 1000))
+        # During a rebalance `getmany` waits for its end whatever its own timeout says.
+        async with asyncio.timeout(wait_ms / 1000 + _MOVE_GRACE_S):
+            found = await self._consumer.getmany(timeout_ms=wait_ms, max_records=limit)
+        self._check_open()
+        return self._take(found)
 
     async def _wait_ready(self, until: float) -> bool:
         """True once records may be given: at once, where no group moves logs."""

@@ -229,6 +229,16 @@ async def test_a_closed_reader_says_so(bus: Bus) -> None:
         await reader.read(1, 0)
 
 
+async def test_a_read_under_way_ends_when_its_reader_is_closed(bus: Bus) -> None:
+    reader = await bus.tail(logs_of(Topic.POSTS), 0)
+    reading = asyncio.create_task(reader.read(1, PATIENCE_S))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await reader.close()
+    with pytest.raises(BusGone):
+        await asyncio.wait_for(reading, PATIENCE_S / 2)
+
+
 async def test_a_closed_bus_says_so(bus: Bus) -> None:
     reader = await bus.tail(logs_of(Topic.POSTS), 0)
     await bus.close()

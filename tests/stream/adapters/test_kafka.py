@@ -192,6 +192,27 @@ async def test_a_stuck_member_is_built_anew_and_its_listener_told(connect: Conne
     assert bus.statistics()["reader_rebuilds"] == 1
 
 
+async def test_a_member_whose_move_never_ends_is_built_anew(connect: Connect) -> None:
+    bus = await connect(stuck_s=0.5, session_s=1.0)
+    moves = Moves()
+    reader = await bus.join("judges", "one", [Topic.POSTS], moves)
+    await bus.publish(Topic.POSTS, "news", b"after", {})
+    await reader.give_up(frozenset())  # as when a rebalance begins, and then nothing more comes
+    assert reader.assignment() == frozenset()
+    assert [record.value for record in await read_patiently(reader, 1)] == [b"after"]
+    assert reader.assignment() == logs_of(Topic.POSTS)
+    assert bus.statistics()["reader_rebuilds"] == 1
+
+
+async def test_counts_outlive_their_readers(connect: Connect) -> None:
+    bus = await connect()
+    reader = await bus.tail(logs_of(Topic.POSTS), 0)
+    reader.truncated = 3
+    await reader.close()
+    await bus.tail(logs_of(Topic.POSTS), 0)
+    assert bus.statistics()["truncated"] == 3
+
+
 async def test_a_lost_producer_is_built_anew(connect: Connect) -> None:
     bus = await connect()
     producer = bus._sender._producer
