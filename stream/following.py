@@ -15,6 +15,7 @@ from stream.ports import Bus
 READ = 100
 WAIT_S = 1.0
 RETRY_S = 0.5
+CATCH_UP_S = 2.0
 EVERYTHING_S = 10 * 365 * 86_400.0
 """Further back than any log reaches."""
 
@@ -39,10 +40,23 @@ class Follower:
         self._back_s = back_s
         self._learn = learn
         self._behind: dict[Log, float] = dict.fromkeys(self._logs, inf)
+        self._next: dict[Log, int] = {}
+        self._took = asyncio.Condition()
 
     def is_warm(self) -> bool:
         """True once all that lay in the logs at the start has been read."""
         return not self._behind
+
+    async def catch_up(self, patience_s: float = CATCH_UP_S) -> bool:
+        """Wait until what the bus has now has been learnt; False where that takes too long."""
+        try:
+            async with asyncio.timeout(patience_s):
+                ends = await self._bus.ends(self._logs)
+                async with self._took:
+                    await self._took.wait_for(lambda: self._has_read(ends))
+        except (TimeoutError, BusError):
+            return False
+        return True
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -62,8 +76,11 @@ class Follower:
         try:
             ends = await self._bus.ends(self._logs)
             self._behind = {log: end for log, end in ends.items() if end > 0}
+            self._next = dict.fromkeys(self._logs, 0)
             while True:
                 self._take(await reader.read(READ, WAIT_S))
+                async with self._took:
+                    self._took.notify_all()
         finally:
             await reader.close()
 
@@ -75,7 +92,13 @@ class Follower:
             except Malformed as error:
                 self.malformed += 1
                 logger.warning("passed over a record", log=record.log, error=str(error))
+            self._next[record.log] = record.offset + 1
             if record.offset + 1 >= self._behind.get(record.log, inf):
                 del self._behind[record.log]
         if not batch.records:
-            self._behind.clear()  # what is missing was taken by retention or compaction
+            # what is missing was taken by retention or compaction, or is older than asked for
+            self._next |= {log: int(max(end, self._next[log])) for log, end in self._behind.items()}
+            self._behind.clear()
+
+    def _has_read(self, ends: dict[Log, int]) -> bool:
+        return all(self._next.get(log, 0) >= end for log, end in ends.items())

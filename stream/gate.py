@@ -61,6 +61,10 @@ class Gate:
         """A worker's verdict that was addressed to this gateway."""
         self._carry_out(self._posts.answer(verdict, self._clock.now()))
 
+    def knows(self, request: requests.Decide) -> bool:
+        """True once the log has told of the post that is to be decided."""
+        return self._reviews.knows(request.channel, request.post)
+
     def decide(self, request: requests.Decide, by: str, asker: Asker) -> None:
         """A moderator's word; told to `asker` once the log has it. Raises Refused or Overloaded."""
         if not self._announcer.has_room():

@@ -76,6 +76,7 @@ class Gateway:
             translator=self._translator,
             studio=self._studio,
             configurator=self._configurator,
+            events=self._told,
         )
         random_bits = random.SystemRandom().getrandbits
         self._ingress = Ingress(services, clock, _session_limits(config), random_bits)

@@ -26,6 +26,7 @@ from stream.core.session import (
     StartAudio,
     error_message,
 )
+from stream.following import Follower
 from stream.gate import Gate as GateKeeper
 from stream.ports import Clock, Peer
 from stream.publishing import Publisher, Studio
@@ -64,6 +65,7 @@ class Services:
     translator: Translator
     studio: Studio
     configurator: Configurator
+    events: Follower
 
 
 class Ingress:
@@ -163,9 +165,16 @@ class Conversation:
             case Translate():
                 services.translator.ask(request, self)
             case Decide():
-                services.gate.decide(request, self._session.permissions.subject, self)
+                await self._decide(request)
             case Configure():
                 await services.configurator.configure(request, self)
+
+    async def _decide(self, request: Decide) -> None:
+        """A moderator may have seen the review before the gate has read of it."""
+        services = self._services
+        if not services.gate.knows(request):
+            await services.events.catch_up()
+        services.gate.decide(request, self._session.permissions.subject, self)
 
     async def _audio(self, effect: StartAudio | PutAudio | EndAudio) -> None:
         match effect:

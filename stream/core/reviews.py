@@ -81,6 +81,11 @@ class Reviews:
         case.deciders.append(_Decider(asker, request.id, decision))
         return Announce(decision, now, 0)
 
+    def knows(self, channel: str, post: str) -> bool:
+        """True once the log has told of a review of this post, or of a decision."""
+        case = self._cases.get((channel, post))
+        return case is not None and (case.review is not None or case.decision is not None)
+
     def learn_review(self, review: Review, *, publish: bool) -> None:
         """The log tells of a post in review."""
         case = self._case(review.channel, review.post)
