@@ -15,7 +15,9 @@ from stream.adapters.tokens import Tokens
 from stream.buses import DEFAULT_PARTITIONS, kafka_settings
 from stream.config import BadSettings, Config
 from stream.core.access import RIGHTS
+from stream.logs import configure_logging
 from stream.running import run_to_end
+from stream.serving import serve
 
 app = typer.Typer(
     name="ontime",
@@ -39,7 +41,24 @@ LOCAL = "ws://127.0.0.1:8765"
 
 def load(config: Path | None, **given: Any) -> Config:
     """Settings with the command line's over them; what was not given stays as it is."""
-    return Config.load(config, **{name: value for name, value in given.items() if value})
+    named = {name: value for name, value in given.items() if value is not None and value != ""}
+    return Config.load(config, **named)
+
+
+@app.command(epilog="Example: ontime gateway --kafka 127.0.0.1:9092 --port 8765")
+def gateway(
+    kafka: Kafka = "",
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "",
+    port: Annotated[int | None, typer.Option(help="WebSockets and the page.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="HTTP for backends.")] = None,
+    tls_cert: Annotated[str, typer.Option(help="PEM file.")] = "",
+    tls_key: Annotated[str, typer.Option(help="PEM file.")] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Serve publishers, subscribers and backends; workers are elsewhere."""
+    given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
+    configure_logging()
+    run_to_end(serve(load(config, **given, tls_cert=tls_cert, tls_key=tls_key)))
 
 
 @app.command(epilog="Example: ontime ingest talk.mp3 --channel news --realtime")
@@ -76,7 +95,7 @@ def token(
     hours: Annotated[float, typer.Option(min=0, help="How long it lasts.")] = 24.0,
     config: ConfigFile = None,
 ) -> None:
-    """Make a token for a publisher, a subscriber or a moderator, with the secret of the settings."""
+    """Make a token for a publisher, subscriber or moderator, with the secret of the settings."""
     secret = load(config).token_secret.get_secret_value()
     if not secret:
         raise BadSettings("token_secret is empty, expected 32 bytes in ONTIME_TOKEN_SECRET")

@@ -10,8 +10,7 @@ from stream.core.errors import EngineError, Unavailable
 from stream.core.messages import Latency, Message, Rung, Translation, Verdict
 from stream.core.requests import Policy
 from workers.moderation import degraded_verdict, make_verdict
-from workers.ports import Answer, Judge, Question, Render, Rendered, Scored
-from workers.worker import RunsEngine
+from workers.ports import Answer, Judge, Question, Render, Rendered, RunsEngine, Scored
 
 BATCH = 32
 PATIENCE_S = 120.0

@@ -7,24 +7,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stream.core import wire
-from stream.core.messages import Caption, Gap, Latency, Rung
+from stream.core.messages import Caption, Rung
 from stream.core.records import (
     SAMPLE_RATE,
     AudioChunk,
     Log,
-    Origin,
     Position,
-    Progress,
     Record,
     Topic,
 )
 from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
-from workers.core.track import BYTES_PER_SAMPLE, Piece, Track, seconds
-from workers.ports import Answer, Audio, Card, Heard, Hypothesis
+from workers.core.track import BYTES_PER_SAMPLE, Track
+from workers.ports import Answer, Audio, Card, Heard
+from workers.report import Report
 from workers.role import Catalogue, Outcome, Publication, Timing, Told
 
-REVISION_SAMPLES = SAMPLE_RATE // 50
 NOTHING = Outcome()
 
 
@@ -79,6 +77,7 @@ class Captions:
         self.catalogue = Catalogue()
         self._card = card
         self.owner = owner
+        self._report = Report(owner, card.rungs[-1])
         self._limits = limits or CaptionLimits()
         self._channels: dict[str, _Channel] = {}
         self._resume: dict[str, tuple[Log, str, int]] = {}
@@ -126,7 +125,7 @@ class Captions:
         channel.running = ""
         track = channel.tracks[0]
         said = tuple(
-            self._caption(channel, hypothesis, answer, rung, timing)
+            self._report.caption(channel.chunk, track, hypothesis, answer.upto, rung, timing)
             for hypothesis in answer.hypotheses
         )
         progress = self._progress(channel, answer.upto)
@@ -265,67 +264,13 @@ class Captions:
         channel.progressed = channel.tracks[0].start
         return Outcome(publications, self._next_job(channel), closed, (stream,))
 
-    def _caption(
-        self, channel: _Channel, said: Hypothesis, heard: Heard, rung: Rung, timing: Timing
-    ) -> Publication:
-        covered = said.ended if said.final else heard.upto
-        piece = channel.tracks[0].piece_at(covered)
-        caption = Caption(
-            channel=channel.name,
-            segment=f"{channel.tracks[0].epoch}-{said.start}",
-            revision=max(0, covered - said.start) // REVISION_SAMPLES + 1 + said.final,
-            text=said.text,
-            stable=len(said.text) if said.final else said.stable,
-            final=said.final,
-            start=seconds(said.start),
-            end=seconds(said.end),
-            audio_end=seconds(covered),
-            words=said.words,
-            language=channel.chunk.language,
-            rung=rung,
-            latency=_latency(piece, timing),
-            budget_ms=channel.chunk.budget_ms,
-            degraded=rung is not self._card.rungs[-1],
-        )
-        origin = self._origin(channel, piece, settled=said.ended if said.final else -1)
-        return Publication(
-            Topic.CAPTIONS if said.final else Topic.PARTIALS,
-            channel.name,
-            wire.encode_result(caption, origin),
-            durable=said.final,
-        )
-
     def _progress(self, channel: _Channel, upto: int) -> tuple[Publication, ...]:
         track = channel.tracks[0]
         over = track.finishing and track.over
         if not over and upto - channel.progressed < self._limits.progress_s * SAMPLE_RATE:
             return ()
         channel.progressed = upto
-        progress = Progress(
-            channel=channel.name, epoch=track.epoch, audio_end=seconds(upto), over=over
-        )
-        payload = wire.encode_result(progress, self._origin(channel, track.newest))
-        return (Publication(Topic.PARTIALS, channel.name, payload, durable=over),)
+        return (self._report.progress(channel.chunk, track, upto, over=over),)
 
     def _gap(self, channel: _Channel, start: int, end: int, reason: str) -> Publication:
-        gap = Gap(channel=channel.name, start=seconds(start), end=seconds(end), reason=reason)
-        origin = self._origin(channel, channel.tracks[0].newest)
-        return Publication(Topic.EVENTS, channel.name, wire.encode_result(gap, origin))
-
-    def _origin(self, channel: _Channel, piece: Piece | None, settled: int = -1) -> Origin:
-        return Origin(
-            owner=self.owner,
-            arrived=piece.arrived if piece else channel.chunk.arrived,
-            budget_ms=channel.chunk.budget_ms,
-            settled=settled,
-        )
-
-
-def _latency(piece: Piece | None, timing: Timing) -> Latency:
-    if piece is None:
-        return Latency(decode_ms=round(timing.took_s * 1000, 3))
-    return Latency(
-        ingress_ms=round(max(0.0, piece.read - piece.arrived) * 1000, 3),
-        queue_ms=round(max(0.0, timing.began - piece.read) * 1000, 3),
-        decode_ms=round(timing.took_s * 1000, 3),
-    )
+        return self._report.gap(channel.chunk, channel.tracks[0], start, end, reason)

@@ -6,20 +6,73 @@ from typing import Annotated
 
 import typer
 
-from stream.cli import app
+from stream.cli import ConfigFile, Kafka, app, load
 from stream.core.requests import Policy
+from stream.logs import configure_logging
 from stream.running import errors_told, run_to_end
-from workers import offline
+from workers import catalogue, offline
 from workers.offline import Format
+from workers.ports import Task
+from workers.up import make_service, up, work
 
 Engine = Annotated[
     str, typer.Option(help="Engine by name; `ontime models` lists them. Default: the task's own.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="The protocol's object, one a line.")]
+Chunk = Annotated[int, typer.Option(min=40, max=10_000, help="Least audio decoded at once.")]
 Budget = Annotated[
     int | None,
     typer.Option("--budget-ms", min=10, max=60_000, help="Milliseconds allowed; else no limit."),
 ]
+
+
+@app.command("up", epilog="Example: ontime up --demo")
+def up_(
+    demo: Annotated[bool, typer.Option(help="Play recordings on channel demo, post chat.")] = False,
+    kafka: Kafka = "",
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "",
+    port: Annotated[int | None, typer.Option(help="WebSockets and the page.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="HTTP for backends.")] = None,
+    tls_cert: Annotated[str, typer.Option(help="PEM file.")] = "",
+    tls_key: Annotated[str, typer.Option(help="PEM file.")] = "",
+    captions: Engine = "",
+    moderation: Engine = "",
+    translation: Engine = "",
+    chunk_ms: Chunk = 160,
+    config: ConfigFile = None,
+) -> None:
+    """Serve everything from one process on one machine; engines run in processes of their own."""
+    given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
+    settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key)
+    engines: dict[Task, str] = {
+        "captions": captions,
+        "moderation": moderation,
+        "translation": translation,
+    }
+    configure_logging()
+    run_to_end(up(settings, engines, chunk_ms=chunk_ms, demo=demo))
+
+
+@app.command(epilog="Example: ontime worker captions --kafka 127.0.0.1:9092")
+def worker(
+    task: Annotated[Task, typer.Argument(help="What it does.")],
+    kafka: Kafka = "",
+    engine: Engine = "",
+    member: Annotated[str, typer.Option(help="Its place in the group; one each, kept.")] = "",
+    chunk_ms: Chunk = 160,
+    config: ConfigFile = None,
+) -> None:
+    """Do one task for gateways elsewhere, as one of a group."""
+    configure_logging()
+    service = make_service(task, engine, member=member, chunk_ms=chunk_ms)
+    run_to_end(work(load(config, kafka=kafka), service))
+
+
+@app.command(epilog="Example: ontime models")
+def models() -> None:
+    """The engines that can be named, what each needs, and whether it is there."""
+    for line in catalogue.lines():
+        typer.echo(line)
 
 
 @app.command(
@@ -28,7 +81,7 @@ Budget = Annotated[
 def transcribe(
     files: Annotated[list[str], typer.Argument(help="Recordings, URLs, or - for standard input.")],
     form: Annotated[Format, typer.Option("--format", help="What to write.")] = "text",
-    chunk_ms: Annotated[int, typer.Option(min=40, max=10_000, help="Audio decoded at once.")] = 320,
+    chunk_ms: Chunk = 320,
     engine: Engine = "",
 ) -> None:
     """Caption recordings through the streaming decoder, faster than real time."""

@@ -6,7 +6,7 @@ Requests and answers are values that cross a pipe as JSON and bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -116,3 +116,18 @@ class Engine(Protocol):
 
     def forget(self, stream: str) -> None:
         """Drop a stream's state."""
+
+
+class RunsEngine(Protocol):
+    """An engine as those see it who wait for its process (engines/process.py)."""
+
+    async def run(
+        self, rung: Rung, questions: Sequence[Question], timeout_s: float
+    ) -> Sequence[Answer]:
+        """One answer a question, in order. Raises EngineError, EngineLost."""
+
+    def forget(self, stream: str) -> None:
+        """Drop a stream's state."""
+
+    def statistics(self) -> Mapping[str, float]:
+        """Counts by name."""

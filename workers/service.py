@@ -13,10 +13,10 @@ from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.engines.process import EngineProcess
 from workers.moderation import Moderation
-from workers.ports import Card, Task
+from workers.ports import Card, RunsEngine, Task
 from workers.role import Role
 from workers.translation import Translating
-from workers.worker import RunsEngine, Worker, keep_running
+from workers.worker import Worker, keep_running
 
 DEFAULT_ENGINES: dict[Task, str] = {
     "captions": "pocketsphinx",

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from stream.core.messages import Caption, Rung
 from stream.core.records import SAMPLE_RATE
 from workers.core.track import BYTES_PER_SAMPLE, seconds
-from workers.ports import Audio, Heard, Hypothesis
-from workers.worker import RunsEngine
+from workers.ports import Audio, Heard, Hypothesis, RunsEngine
 
 RUN_TIMEOUT_S = 60.0
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from stream.core import wire
 from stream.core.deadlines import DeadlineHeap
-from stream.core.errors import BusError, EngineError, Malformed
-from stream.core.messages import Rung
+from stream.core.errors import BusError, EngineError
 from stream.core.records import Log, Position, Record, Topic
+from stream.following import EVERYTHING_S, Follower
 from stream.ports import Bus, Clock, Reader
 from workers.core.jobs import Expire, Job, Run
 from workers.core.schedule import Schedule
 from workers.output import Output
-from workers.ports import Answer, Question
+from workers.ports import Answer, RunsEngine
 from workers.role import Outcome, Publication, Role, Timing
 from workers.takeover import Takeover
 
@@ -28,22 +27,11 @@ READ_ATTEMPTS = 2
 logger = structlog.get_logger(__name__)
 
 
-class RunsEngine(Protocol):
-    """An engine in its own process (engines/process.py)."""
-
-    async def run(
-        self, rung: Rung, questions: Sequence[Question], timeout_s: float
-    ) -> Sequence[Answer]: ...
-
-    def forget(self, stream: str) -> None: ...
-
-    def statistics(self) -> Mapping[str, float]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
     """`queue`: jobs above which reading stops; `read`: records a read; `hang_s`: least time before
-    an engine counts as hung; `handover_s`: for what is under way when a log is taken away.
+    an engine counts as hung; `handover_s`: for what is under way when a log is taken away;
+    `settings_s`: to learn the channels' settings before the first record is read.
     """
 
     queue: int = 5_000
@@ -51,6 +39,7 @@ class WorkerLimits:
     read_wait_s: float = 0.25
     hang_s: float = 2.0
     handover_s: float = 1.5
+    settings_s: float = 10.0
 
 
 class Worker:
@@ -82,6 +71,8 @@ class Worker:
         self._member = member
         self._limits = limits or WorkerLimits()
         self._output = Output(bus)
+        logs = [Log(Topic.POLICIES, partition) for partition in range(bus.partitions)]
+        self._settings = Follower(bus, logs, EVERYTHING_S, self._learn_settings)
         self._takeover = Takeover(bus=bus, role=role, clock=clock)
         self._reader: Reader | None = None
         self._running: DeadlineHeap[str] = DeadlineHeap()
@@ -90,7 +81,6 @@ class Worker:
         self._wake = asyncio.Event()
         self._due = asyncio.Event()
         self._room = asyncio.Event()
-        self._informed = asyncio.Event()
         self._ready = asyncio.Event()
         self._counts: Counter[str] = Counter()
 
@@ -99,7 +89,7 @@ class Worker:
         self._reader = await self._bus.join(group, self._member, self._role.inputs, self)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow_settings())
+                tasks.create_task(self._settings.run())
                 tasks.create_task(self._read(self._reader))
                 tasks.create_task(self._dispatch())
                 tasks.create_task(self._watch_deadlines())
@@ -130,32 +120,8 @@ class Worker:
             self._forget(stream)
         await self._output.hand_over(logs, self._reader, self._limits.handover_s)
 
-    async def _follow_settings(self) -> None:
-        """Nothing is judged before the settings that stood at the start are known."""
-        logs = [Log(Topic.POLICIES, partition) for partition in range(self._bus.partitions)]
-        ends = await self._bus.ends(logs)
-        reader = await self._bus.tail(logs, back_s=float("inf"))
-        try:
-            while True:
-                batch = await reader.read(self._limits.read, self._limits.read_wait_s)
-                for record in batch.records:
-                    self._learn_settings(record)
-                    if record.offset + 1 >= ends.get(record.log, 0):
-                        ends.pop(record.log, None)
-                if not batch.records or not any(ends.values()):
-                    self._informed.set()
-        finally:
-            await reader.close()
-
-    def _learn_settings(self, record: Record) -> None:
-        try:
-            self._role.catalogue.put(wire.decode_settings(record))
-        except Malformed as error:
-            self._counts["bad_settings"] += 1
-            logger.warning("settings ignored", offset=record.offset, error=type(error).__name__)
-
     async def _read(self, reader: Reader) -> None:
-        await self._informed.wait()
+        await self._settings.catch_up(self._limits.settings_s)
         while True:
             while len(self._schedule) >= self._limits.queue:
                 self._room.clear()
@@ -181,6 +147,9 @@ class Worker:
                 return self._role.receive(record, self._clock.now())
             except Exception as error:
                 return self._bury(record, error)
+
+    def _learn_settings(self, record: Record) -> None:
+        self._role.catalogue.put(wire.decode_settings(record))
 
     def _bury(self, record: Record, error: Exception) -> Outcome:
         self._counts["dead_letters"] += 1
@@ -294,6 +263,7 @@ class Worker:
     async def _apply(self, outcome: Outcome) -> None:
         await self._output.put(outcome)
         for job in outcome.jobs:
+            self._schedule.remove(job.id)  # a record that is read again asks again
             self._schedule.add(job, self._clock.now())
         for stream in outcome.forget:
             self._forget(stream)

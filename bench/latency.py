@@ -1,0 +1,92 @@
+"""From ingress to subscriber: sent audio to received caption, with an engine that takes no time.
+
+Publishers send 160 ms of audio at a time, in real time and out of step with each other. Subscribers
+live in another process than the server and measure from the moment a piece is handed to a socket to
+the moment the caption that covers it has been read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+from bench.figures import last_line, row, summary
+from bench.stack import SCRIPTED, Stack, running
+from stream.client import Client, connected
+from stream.core.messages import Caption, Opened, Subscribed
+from stream.core.requests import Open, Subscribe
+
+PIECE_S = 0.16
+PIECE = bytes(2 * int(16_000 * PIECE_S))
+
+
+async def measure(url: str, channels: int, seconds: float) -> list[float]:
+    """Milliseconds of each caption, the first second left out."""
+    found: list[float] = []
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(channels):
+            delay = PIECE_S * number / channels
+            tasks.create_task(_channel(url, f"c{number}", delay, seconds, found))
+    return found
+
+
+async def _channel(
+    url: str, channel: str, delay: float, seconds: float, found: list[float]
+) -> None:
+    sent: dict[int, float] = {}
+    async with connected(url) as publisher, connected(url) as subscriber:
+        await subscriber.send(Subscribe(id="s", channel=channel, kinds=("captions",)))
+        await subscriber.expect(Subscribed, "s")
+        await publisher.send(Open(id="o", channel=channel))
+        await publisher.expect(Opened, "o")
+        await asyncio.sleep(delay)
+        listening = asyncio.create_task(_listen(subscriber, sent, found))
+        await _send(publisher, seconds, sent)
+        await asyncio.sleep(0.5)
+        listening.cancel()
+
+
+async def _send(publisher: Client, seconds: float, sent: dict[int, float]) -> None:
+    began = time.monotonic()
+    for piece in range(1, int(seconds / PIECE_S) + 1):
+        await asyncio.sleep(max(0.0, began + piece * PIECE_S - time.monotonic()))
+        sent[piece] = time.monotonic()
+        await publisher.send_audio(PIECE)
+
+
+async def _listen(subscriber: Client, sent: dict[int, float], found: list[float]) -> None:
+    while True:
+        message = await subscriber.receive()
+        now = time.monotonic()
+        if isinstance(message, Caption):
+            piece = round(message.audio_end / PIECE_S)
+            began = sent.pop(piece, None)
+            if began is not None and message.audio_end > 1.0:
+                found.append((now - began) * 1000)
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    stack = Stack(engines={"captions": SCRIPTED}, kafka=arguments.kafka)
+    async with running(stack) as address:
+        found = await measure(address.url, arguments.channels, arguments.seconds)
+    figures = {"bus": "kafka" if arguments.kafka else "memory", **summary(found)}
+    print(row("ingress to subscriber, ms", figures))
+    print(last_line("latency", {"channels": arguments.channels, **figures}))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.latency",
+        description=__doc__,
+        epilog="example: python -m bench.latency --channels 10 --seconds 20",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--channels", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--kafka", default="", help="HOST:PORT of a broker")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(parse()))

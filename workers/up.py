@@ -1,0 +1,81 @@
+"""Everything on one machine: the gateway, a worker of each task and, where wanted, the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+
+from stream.adapters.clock import AnchoredClock
+from stream.adapters.media import Recording
+from stream.adapters.tokens import Tokens
+from stream.buses import open_bus
+from stream.config import Config
+from stream.core.errors import EngineError
+from stream.demo import DEMO_CHANNEL, play
+from stream.running import notes
+from stream.serving import Serving, serving, tell
+from workers.captions import CaptionLimits
+from workers.ports import Task
+from workers.service import Service
+from workers.worker import Worker
+
+TASKS: tuple[Task, ...] = ("captions", "moderation", "translation")
+NODE = socket.gethostname()
+
+
+async def up(config: Config, engines: Mapping[Task, str], *, chunk_ms: int, demo: bool) -> None:
+    """Serve until cancelled. Raises what `serving`, the engines or the bus raise."""
+    clock = AnchoredClock()
+    async with (
+        open_bus(config, clock, create=True) as bus,
+        serving(config, bus, clock) as served,
+        asyncio.TaskGroup() as tasks,
+    ):
+        for task in TASKS:
+            service = make_service(task, engines.get(task, ""), chunk_ms=chunk_ms)
+            running = service.run(bus, clock, _watch(served, task))
+            tasks.create_task(running, name=f"worker: {task}")
+        if demo:
+            url = f"{'wss' if config.tls_cert else 'ws'}://127.0.0.1:{served.port}"
+            tasks.create_task(play(url, _demo_token(config), Recording, clock), name="demo")
+        tell(config, served, f"?channel={DEMO_CHANNEL}" if demo else "")
+
+
+async def work(config: Config, service: Service) -> None:
+    """One worker on the bus that the settings name, until cancelled."""
+    clock = AnchoredClock()
+    if not config.kafka:
+        raise EngineError("a worker alone needs a broker: --kafka HOST:PORT, or use `ontime up`")
+    async with open_bus(config, clock) as bus:
+        notes.print(f"{service.task} worker {service.member} on {config.kafka}")
+        await service.run(bus, clock)
+
+
+def make_service(task: Task, engine: str, *, member: str = "", chunk_ms: int = 160) -> Service:
+    return Service(
+        task=task,
+        engine=engine,
+        member=member or f"{task}-{NODE}",
+        life=secrets.token_hex(6),
+        limits=CaptionLimits(chunk_ms=chunk_ms),
+    )
+
+
+def _watch(served: Serving, task: Task) -> Callable[[Worker], None]:
+    """The task's worker of the moment tells its numbers."""
+
+    def watch(worker: Worker) -> None:
+        served.parts[f"worker_{task}"] = worker.statistics
+
+    return watch
+
+
+def _demo_token(config: Config) -> str:
+    """The demo publishes and posts as anybody else would; where tokens are wanted it makes one."""
+    secret = config.token_secret.get_secret_value()
+    if not secret:
+        return ""
+    claims = {"sub": "demo", "channels": {DEMO_CHANNEL: ["publish", "gate"]}}
+    return Tokens(secret).make(claims)
