@@ -1,5 +1,5 @@
 /**
- * Ontime's protocol `ontime.v1` for browsers; one module, no dependencies.
+ * Ontime's protocol `ontime.v1` for browsers; no dependencies.
  *
  *   const client = new Ontime({ url: "wss://host/v1/stream", token });
  *   const track = new Track();
@@ -10,6 +10,10 @@
  * The client comes back by itself, with backoff and jitter, and asks each channel to go on from
  * where it stood, so finals, posts and retractions come once: none lost, none doubled.
  */
+
+import { Subscription } from "./subscription.js";
+
+export { splitSettled, Track } from "./track.js";
 
 /** Close codes after which asking again would get the same answer: policy, no token, not allowed. */
 const FATAL = new Set([1008, 4001, 4003]);
@@ -45,131 +49,6 @@ export class OntimeError extends Error {
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Split a text after `count` Unicode code points: what is settled, what may still change. */
-export function splitSettled(text, count) {
-  let end = 0;
-  for (let taken = 0; taken < count && end < text.length; taken += 1) {
-    end += text.codePointAt(end) > 0xffff ? 2 : 1;
-  }
-  return [text.slice(0, end), text.slice(end)];
-}
-
-/** The last `limit` values; `add` says whether the value is new. */
-class Seen {
-  #values = new Set();
-
-  constructor(limit) {
-    this.limit = limit;
-  }
-
-  has(value) {
-    return this.#values.has(value);
-  }
-
-  add(value) {
-    if (this.#values.has(value)) return false;
-    this.#values.add(value);
-    if (this.#values.size > this.limit) this.#values.delete(this.#values.values().next().value);
-    return true;
-  }
-}
-
-/**
- * What stands on a screen: the newest revision of each segment, at most `limit` segments, oldest
- * first. A final stands: nothing but a retraction changes it, then or later.
- */
-export class Track {
-  #segments = new Map();
-  #settled = new Seen(1024);
-
-  constructor(limit = 64) {
-    this.limit = limit;
-  }
-
-  /** False when this segment has a final, or a revision as new as this. */
-  apply(caption) {
-    const { segment, revision, final } = caption;
-    if (this.#settled.has(segment)) return false;
-    if (!final && (this.#segments.get(segment)?.revision ?? -1) >= revision) return false;
-    if (final) this.#settled.add(segment);
-    this.#segments.set(segment, caption);
-    if (this.#segments.size > this.limit) this.#segments.delete(this.#segments.keys().next().value);
-    return true;
-  }
-
-  /** Take a segment back for good, and what was translated from it. */
-  retract(segment) {
-    this.#settled.add(segment);
-    for (const [id, { source_segment: source }] of this.#segments) {
-      if (id === segment || source === segment) this.#segments.delete(id);
-    }
-  }
-
-  /** Forget what never got its final: the stream went on without it. */
-  dropPartials() {
-    for (const [segment, { final }] of this.#segments) if (!final) this.#segments.delete(segment);
-  }
-
-  /** The last `count` segments that have a text. */
-  last(count) {
-    return [...this.#segments.values()].filter(({ text }) => text !== "").slice(-count);
-  }
-}
-
-/** Where a subscription stands, and what it has let through. */
-class Subscription {
-  #seen = new Seen(4096);
-  #tracks = new Map();
-
-  constructor({ since, ...request }) {
-    this.request = request;
-    this.cursor = since;
-    this.resuming = false;
-  }
-
-  ask() {
-    this.resuming = this.cursor !== undefined;
-    return { ...this.request, ...(this.resuming && { since: this.cursor }) };
-  }
-
-  /**
-   * A fresh start adopts the server's cursor; a resumed one moves as the missed messages come.
-   * True when something is lost: it could not be resumed, or the server says so by itself.
-   */
-  answered({ id, cursor, recovered }) {
-    if (!this.resuming || !recovered) this.cursor = cursor;
-    return !recovered && (this.resuming || id !== this.request.id);
-  }
-
-  /** False for what came before. Moves the cursor in either case. */
-  admit(message) {
-    if (typeof message.cursor === "string") this.cursor = message.cursor;
-    switch (message.type) {
-      case "caption":
-      case "translation":
-        return this.#track(`${message.type} ${message.language}`).apply(message);
-      case "retract":
-        for (const track of this.#tracks.values()) track.retract(message.segment);
-        return this.#seen.add(`retract ${message.segment} ${message.post}`);
-      case "post":
-      case "review":
-        return this.#seen.add(`${message.type} ${message.post}`);
-      case "decision":
-        return this.#seen.add(`decision ${message.post} ${message.action}`);
-      default:
-        return true;
-    }
-  }
-
-  #track(name) {
-    if (!this.#tracks.has(name)) {
-      if (this.#tracks.size >= 64) this.#tracks.delete(this.#tracks.keys().next().value);
-      this.#tracks.set(name, new Track());
-    }
-    return this.#tracks.get(name);
-  }
 }
 
 /**

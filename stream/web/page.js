@@ -3,9 +3,10 @@
 import { Chat } from "./chat.js";
 import { carryToken } from "./download.js";
 import { bar, LatencyPanel, milliseconds } from "./latency.js";
-import { newId, Ontime, Track } from "./ontime.js";
+import { newId, Ontime } from "./ontime.js";
 import { element } from "./roll.js";
 import { Lines, put } from "./stage.js";
+import { Track } from "./track.js";
 import { clock, Transcript } from "./transcript.js";
 
 const LANGUAGES = 32;

@@ -1,6 +1,6 @@
 /** The caption stage: lines that roll up, settled text solid, unsettled text dimmer. */
 
-import { splitSettled } from "./ontime.js";
+import { splitSettled } from "./track.js";
 
 /** More than any stage shows; a hostile caption of 16,000 characters costs no more than this. */
 const SHOWN = 600;
