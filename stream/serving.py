@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 from stream.adapters.clock import AnchoredClock
@@ -23,7 +23,7 @@ from stream.adapters.websocket import (
     text_frame,
 )
 from stream.buses import open_bus
-from stream.config import Config
+from stream.config import BadSettings, Config
 from stream.core.access import Permissions
 from stream.core.errors import Restarting
 from stream.core.libretranslate import TranslationAsked
@@ -54,9 +54,10 @@ class Serving(NamedTuple):
 async def serving(config: Config, bus: Bus, clock: Clock) -> AsyncIterator[Serving]:
     """A gateway that serves while the context is open; the bus stays the caller's.
 
-    Raises NotAllowed where a host is not loopback and no secret for tokens is set, ValueError for a
-    secret that is too short, OSError for a port that is taken. On the way out, also when cancelled:
-    stop accepting, tell peers, let them leave and events be written, end the tasks.
+    Raises NotAllowed where a host is not loopback and no secret for tokens is set, BadSettings for
+    a secret that is too short, a port that cannot be taken or a certificate that cannot be read. On
+    the way out, also when cancelled: stop accepting, tell peers, let them leave and events be
+    written, end the tasks.
     """
     servers = _Servers(config, bus, clock)
     port, http_port = await servers.start(config)
@@ -82,6 +83,7 @@ class _Servers:
         check_host(config.host, local=not secret)
         check_host(config.http_host, local=not secret)
         tokens = Tokens(secret) if secret else NoTokens()
+        self._tls = _tls(config)
         self._bus = bus
         self.parts: dict[str, Part] = {}
         name = f"gateway-{secrets.token_hex(6)}"
@@ -99,10 +101,12 @@ class _Servers:
         self.http = HttpServer(app, cert=config.tls_cert, key=config.tls_key)
 
     async def start(self, config: Config) -> tuple[int, int]:
-        """Take both ports, or none. Raises OSError."""
-        http_port = self.http.bind(config.http_host, config.http_port)
+        """Take both ports, or none. Raises BadSettings."""
+        with _named(f"http port {config.http_port}"):
+            http_port = self.http.bind(config.http_host, config.http_port)
         try:
-            port = await self.websockets.start(config.host, config.port, _tls(config))
+            with _named(f"port {config.port}"):
+                port = await self.websockets.start(config.host, config.port, self._tls)
         except BaseException:
             self.http.release()
             raise
@@ -132,6 +136,7 @@ class _Servers:
             Step("stop accepting", stop_accepting, 1.0),
             Step("tell peers", tell_peers, 1.0),
             Step("let peers leave", drain, drain_s + 5.0),
+            Step("let backends finish", self.http.wait_ended, drain_s),
             Step("write events", self.gateway.wait_written, drain_s),
         ]
 
@@ -173,7 +178,22 @@ def _server_limits(config: Config) -> ServerLimits:
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:
-    return make_tls(config.tls_cert, config.tls_key) if config.tls_cert else None
+    """Raises BadSettings."""
+    if not config.tls_cert:
+        return None
+    with _named(f"certificate {config.tls_cert}"):
+        return make_tls(config.tls_cert, config.tls_key)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """What the system refuses becomes an error that says which setting it is about."""
+    try:
+        yield
+    except OSError as error:
+        raise BadSettings(
+            f"{what} cannot be used: {(error.strerror or str(error)).lower()}"
+        ) from error
 
 
 async def serve(config: Config) -> None:
@@ -187,8 +207,8 @@ async def serve(config: Config) -> None:
 def tell(config: Config, served: Serving, query: str = "") -> None:
     """Say where the gateway is reached."""
     scheme = "https" if config.tls_cert else "http"
-    page = f"{scheme}://{_shown(config.host)}:{served.port}/{query}"
-    backends = f"{scheme}://{_shown(config.http_host)}:{served.http_port}"
+    page = f"{scheme}://{reachable(config.host)}:{served.port}/{query}"
+    backends = f"{scheme}://{reachable(config.http_host)}:{served.http_port}"
     notes.print(f"page and WebSocket  {page}", highlight=False)
     notes.print(f"HTTP for backends   {backends}", highlight=False)
     if not config.token_secret.get_secret_value():
@@ -196,5 +216,8 @@ def tell(config: Config, served: Serving, query: str = "") -> None:
     notes.print("Ctrl-C stops")
 
 
-def _shown(host: str) -> str:
-    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
+def reachable(host: str) -> str:
+    """The host of an address at which a server that listens on `host` is reached from here."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 
+from stream.config import BadSettings
 from stream.core.access import EVERYTHING, Permissions, permissions_of
 from stream.core.errors import NoToken
 
@@ -16,12 +17,15 @@ _ALGORITHM = "HS256"
 
 
 class Tokens:
-    """Makes and verifies tokens with one secret of at least 32 bytes (RFC 7518 section 3.2)."""
+    """Makes and verifies tokens with one secret of at least 32 bytes (RFC 7518 section 3.2).
+
+    Raises BadSettings for a shorter one.
+    """
 
     def __init__(self, secret: str) -> None:
         if len(secret.encode()) < SECRET_BYTES:
             found = len(secret.encode())
-            raise ValueError(f"secret has {found} bytes, expected at least {SECRET_BYTES}")
+            raise BadSettings(f"token_secret has {found} bytes, expected at least {SECRET_BYTES}")
         self._secret = secret
 
     def make(self, claims: Mapping[str, Any]) -> str:

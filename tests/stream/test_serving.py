@@ -10,7 +10,7 @@ import pytest
 from stream.adapters.clock import AnchoredClock
 from stream.adapters.memory import MemoryBus
 from stream.adapters.tokens import Tokens
-from stream.config import Config
+from stream.config import BadSettings, Config
 from stream.core import wire
 from stream.core.errors import NotAllowed
 from stream.core.messages import Action, Caption, Rung, Translation, Verdict
@@ -314,10 +314,19 @@ async def test_a_taken_port_is_told_and_the_other_given_back() -> None:
     async with served() as house:
         bus, clock = MemoryBus(AnchoredClock(), "there"), AnchoredClock()
         config = Config.load(port=house.port, http_port=0)
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(BadSettings, match=r"port .* cannot be used: .*address already in use"):
             async with serving(config, bus, clock):
                 pass
         await bus.close()
+
+
+async def test_a_certificate_that_cannot_be_read_is_named() -> None:
+    bus, clock = MemoryBus(AnchoredClock(), "there"), AnchoredClock()
+    config = Config.load(port=0, http_port=0, tls_cert="nothing.pem")
+    with pytest.raises(BadSettings, match=r"certificate nothing.pem cannot be used: no such file"):
+        async with serving(config, bus, clock):
+            pass
+    await bus.close()
 
 
 async def test_stopping_tells_peers_and_keeps_what_was_accepted() -> None:

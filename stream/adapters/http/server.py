@@ -46,6 +46,7 @@ class HttpServer:
         # The server would do it in its first step, and hold the loop for a tenth of a second.
         self._server.config.load()
         self._socket: socket.socket | None = None
+        self._ended = asyncio.Event()
 
     def bind(self, host: str, port: int) -> int:
         """Take the port and return it: from here on connections queue. Raises OSError."""
@@ -64,6 +65,11 @@ class HttpServer:
             raise
         finally:
             self.release()
+            self._ended.set()
+
+    async def wait_ended(self) -> None:
+        """Wait until what was under way at `stop` is finished."""
+        await self._ended.wait()
 
     def release(self) -> None:
         """Give the port back."""

@@ -40,10 +40,6 @@ def path_of(request: Request) -> str:
     return urlsplit(request.path).path
 
 
-def is_upgrade(request: Request) -> bool:
-    return (_header(request, "Upgrade") or "").lower() == "websocket"
-
-
 def check_source(request: Request, origins: Collection[str], *, local: bool) -> None:
     """Raises NotAllowed for a page of somebody else's.
 

@@ -159,10 +159,9 @@ class WebSocketServer:
         assert isinstance(connection, WebSocketPeer)
         try:
             handshake.check_source(request, self._limits.origins, local=self._local)
-            if not handshake.is_upgrade(request):
-                return _respond(await self._page(request))
             if handshake.path_of(request) != handshake.PATH:
-                return _respond(Page(404, b'{"error":{"code":"not_found"}}'))
+                page = await self._page(request)
+                return _respond(page, bodiless=request.method == "HEAD")
         except NotAllowed as error:
             self._refused += 1
             return _respond(error_page(error))
@@ -174,6 +173,8 @@ class WebSocketServer:
         return None
 
     async def _page(self, request: Request) -> Page:
+        if request.method not in {"GET", "HEAD"}:
+            return Page(405, b"").with_headers(Allow="GET, HEAD")
         try:
             return await self._hooks.page(
                 handshake.path_of(request),
@@ -225,9 +226,10 @@ def _select_subprotocol(
     return Subprotocol(handshake.SUBPROTOCOL) if handshake.SUBPROTOCOL in offered else None
 
 
-def _respond(page: Page) -> Response:
+def _respond(page: Page, *, bodiless: bool = False) -> Response:
     headers = Headers(page.headers)
     headers["Content-Type"] = page.content_type
     headers["Content-Length"] = str(len(page.body))
     headers["Connection"] = "close"
-    return Response(page.status, http.HTTPStatus(page.status).phrase, headers, page.body)
+    body = b"" if bodiless else page.body
+    return Response(page.status, http.HTTPStatus(page.status).phrase, headers, body)

@@ -1,0 +1,91 @@
+"""Translations: one answer each, by the deadline, or what is missing."""
+
+import asyncio
+
+import pytest
+
+from stream.core import wire
+from stream.core.errors import BusGone
+from stream.core.messages import Error, Rung, Translation
+from stream.core.records import Failure, Log, TextJob, Topic
+from stream.core.requests import Translate
+from stream.translating import Translator
+from tests.support import virtual
+from tests.support.askers import FailingBus, KeptAsker
+
+
+class House:
+    def __init__(self) -> None:
+        clock = virtual.VirtualClock()
+        self.bus = FailingBus(clock, "here", partitions=1)
+        self.translator = Translator(self.bus, clock, "gw")
+        self.asker = KeptAsker()
+        self.request = Translate(id="t", text="hi", target="de", budget_ms=200)
+
+    async def job(self) -> TextJob:
+        reader = await self.bus.tail([Log(Topic.TEXTS, 0)], 1e9)
+        (record,) = (await reader.read(10, 1.0)).records
+        return wire.decode_text(record)
+
+
+def answer(job: TextJob) -> Translation:
+    return Translation(
+        id=job.id, channel=job.channel, text="hallo", language="de", rung=Rung.DRAFT, budget_ms=200
+    )
+
+
+def test_a_workers_answer_is_told_once() -> None:
+    async def main() -> None:
+        house = House()
+        house.translator.ask(house.request, house.asker)
+        job = await house.job()
+        assert (job.text, job.source, job.target, job.gateway) == ("hi", "en", "de", "gw")
+        await asyncio.sleep(0.1)
+        for _ in range(2):
+            house.translator.answer(answer(job))
+        await asyncio.sleep(1.0)
+        (told,) = house.asker.messages
+        assert isinstance(told, Translation)
+        assert (told.id, told.channel, told.text, told.late) == ("t", "", "hallo", False)
+        assert told.latency.total_ms == pytest.approx(100.0)
+
+    virtual.run(main())
+
+
+def test_a_failure_is_told_as_it_is() -> None:
+    async def main() -> None:
+        house = House()
+        house.translator.ask(house.request, house.asker)
+        job = await house.job()
+        house.translator.answer(Failure(id=job.id, code="engine_missing", message="no engine"))
+        assert house.asker.messages == [Error(code="engine_missing", message="no engine", id="t")]
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize("fault", ["", "silent"])
+def test_silence_says_what_is_missing_at_the_deadline(fault: str) -> None:
+    async def main() -> None:
+        house = House()
+        house.bus.fault = fault
+        house.translator.ask(house.request, house.asker)
+        await house.asker.told.wait()
+        (error,) = house.asker.messages
+        assert isinstance(error, Error)
+        assert (error.code, error.id) == ("unavailable", "t")
+        assert "engine for en to de" in error.message
+        assert house.asker.times[0] == pytest.approx(0.2)
+        assert house.translator.statistics() == {"pending": 0, "asked": 1, "expired": 1}
+
+    virtual.run(main())
+
+
+def test_a_bus_that_takes_nothing_is_told_at_once() -> None:
+    async def main() -> None:
+        house = House()
+        house.bus.fault = "gone"
+        with pytest.raises(BusGone):
+            house.translator.ask(house.request, house.asker)
+        assert house.translator.statistics()["pending"] == 0
+
+    virtual.run(main())
