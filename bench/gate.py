@@ -2,7 +2,7 @@
 
 Capacity is measured first: the posts that an engine judges in a closed loop. Then posts arrive by
 chance (Poisson) at shares of it, whether or not earlier ones have been answered. The engine takes a
-fixed time for each batch, so that it is the bottleneck; with `--engine rules` it is the real one.
+fixed time for each batch and post, so that it is the bottleneck; with `--engine rules` it is the real one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.figures import last_line, row, summary
 from bench.stack import SCRIPTED, Address, Stack, running
-from stream.client import Client, connected
+from stream.client import Client, Server, connected
 from stream.core.messages import Error, Rung, Verdict
 from stream.core.requests import Gate
 
@@ -57,7 +57,7 @@ async def closed_loop(address: Address, seconds: float, waiting: int) -> float:
 
 
 async def _repeat(url: str, number: int, seconds: float, waiting: int, answers: Answers) -> None:
-    async with connected(url) as client:
+    async with connected(Server(url)) as client:
         sent: dict[str, float] = {}
         for count in range(waiting):
             await _ask(client, f"{number}-{count}", sent, answers)
@@ -79,7 +79,7 @@ async def open_loop(address: Address, rate: float, seconds: float, seed: int) ->
 
 
 async def _arrive(url: str, rate: float, seconds: float, chance: Random, answers: Answers) -> None:
-    async with connected(url) as client:
+    async with connected(Server(url)) as client:
         sent: dict[str, float] = {}
         listening = asyncio.create_task(_listen(client, sent, answers))
         due, end, count = time.monotonic(), time.monotonic() + seconds, 0
@@ -117,7 +117,8 @@ async def _receive(client: Client, sent: dict[str, float], answers: Answers) -> 
 
 async def main(arguments: argparse.Namespace) -> None:
     engine = SCRIPTED if arguments.engine == "scripted" else arguments.engine
-    options = {"delay_s": arguments.delay_ms / 1000} if engine == SCRIPTED else {}
+    took = {"delay_s": arguments.batch_ms / 1000, "each_s": arguments.post_ms / 1000}
+    options = took if engine == SCRIPTED else {}
     stack = Stack(
         engines={"moderation": engine},
         options={"moderation": options},
@@ -143,10 +144,11 @@ def parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--engine", default="scripted", help="scripted (default) or a real one")
-    parser.add_argument("--delay-ms", type=float, default=20.0, help="scripted: for each batch")
+    parser.add_argument("--batch-ms", type=float, default=4.0, help="scripted: for each batch")
+    parser.add_argument("--post-ms", type=float, default=2.0, help="scripted: for each post")
     parser.add_argument("--loads", nargs="+", type=float, default=[0.2, 0.5, 0.8, 1.3])
     parser.add_argument("--seconds", type=float, default=15.0, help="for each load")
-    parser.add_argument("--waiting", type=int, default=4, help="a connection, for the capacity")
+    parser.add_argument("--waiting", type=int, default=8, help="a connection, for the capacity")
     parser.add_argument("--kafka", default="", help="HOST:PORT of a broker")
     return parser.parse_args()
 

@@ -13,7 +13,7 @@ import time
 
 from bench.figures import last_line, row, summary
 from bench.stack import SCRIPTED, Stack, running
-from stream.client import Client, connected
+from stream.client import Client, Server, connected
 from stream.core.messages import Caption, Opened, Subscribed
 from stream.core.requests import Open, Subscribe
 
@@ -35,7 +35,7 @@ async def _channel(
     url: str, channel: str, delay: float, seconds: float, found: list[float]
 ) -> None:
     sent: dict[int, float] = {}
-    async with connected(url) as publisher, connected(url) as subscriber:
+    async with connected(Server(url)) as publisher, connected(Server(url)) as subscriber:
         await subscriber.send(Subscribe(id="s", channel=channel, kinds=("captions",)))
         await subscriber.expect(Subscribed, "s")
         await publisher.send(Open(id="o", channel=channel))

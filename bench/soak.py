@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from bench.figures import last_line, row, summary
 from bench.stack import SCRIPTED, Address, Stack, running
-from stream.client import connected
+from stream.client import Server, connected
 from stream.core import wire
 from stream.core.messages import Closed, Opened
 from stream.core.requests import Close, Open, Subscribe
@@ -69,7 +69,7 @@ async def _listen(url: str, tally: Tally, ready: asyncio.Semaphore) -> None:
 
 
 async def _publish(url: str, channel: str, delay: float, seconds: float) -> None:
-    async with connected(url) as client:
+    async with connected(Server(url)) as client:
         await client.send(Open(id="o", channel=channel))
         await client.expect(Opened, "o")
         await asyncio.sleep(delay)

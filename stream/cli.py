@@ -7,20 +7,31 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from stream import terminal
 from stream.adapters.clock import AnchoredClock
 from stream.adapters.kafka import check_topics, create_topics
 from stream.adapters.tokens import Tokens
 from stream.buses import DEFAULT_PARTITIONS, kafka_settings
+from stream.client import Server
 from stream.config import BadSettings, Config
 from stream.core.access import RIGHTS
-from stream.logs import configure_logging
-from stream.running import run_to_end
+from stream.running import errors_told, run_to_end
 from stream.serving import serve
+
+
+class Told(TyperGroup):
+    """Commands whose known errors end in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with errors_told():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="ontime",
+    cls=Told,
     help="Real-time captions, translation and moderation, answered by the deadline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -45,6 +56,12 @@ def load(config: Path | None, **given: Any) -> Config:
     return Config.load(config, **named)
 
 
+def demand_broker(config: Config) -> None:
+    """A role alone is of use only where others can reach it. Raises BadSettings."""
+    if not config.kafka:
+        raise BadSettings("kafka is empty, expected --kafka HOST:PORT; alone there is `ontime up`")
+
+
 @app.command(epilog="Example: ontime gateway --kafka 127.0.0.1:9092 --port 8765")
 def gateway(
     kafka: Kafka = "",
@@ -57,8 +74,9 @@ def gateway(
 ) -> None:
     """Serve publishers, subscribers and backends; workers are elsewhere."""
     given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
-    configure_logging()
-    run_to_end(serve(load(config, **given, tls_cert=tls_cert, tls_key=tls_key)))
+    settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key)
+    demand_broker(settings)
+    run_to_end(serve(settings))
 
 
 @app.command(epilog="Example: ontime ingest talk.mp3 --channel news --realtime")
@@ -70,10 +88,8 @@ def ingest(
     token: Token = "",
 ) -> None:
     """Publish a recording or a stream on a channel of a running server."""
-    work = terminal.ingest(
-        source, channel, url=url, token=token, clock=AnchoredClock(), realtime=realtime
-    )
-    run_to_end(work)
+    server = Server(url, token)
+    run_to_end(terminal.ingest(source, channel, server, AnchoredClock(), realtime=realtime))
 
 
 @app.command(epilog="Example: ontime watch news --language de")
@@ -84,7 +100,7 @@ def watch(
     token: Token = "",
 ) -> None:
     """Show a channel's captions and posts in the terminal as they come."""
-    run_to_end(terminal.watch(channel, url=url, token=token, languages=tuple(language or ())))
+    run_to_end(terminal.watch(channel, Server(url, token), tuple(language or ())))
 
 
 @app.command(epilog="Example: ontime token --subject studio-1 --right publish --channel 'news-*'")
@@ -115,8 +131,11 @@ def create(
 ) -> None:
     """Make the topics that are missing."""
 
+    settings = load(config, kafka=kafka)
+    demand_broker(settings)
+
     async def work() -> None:
-        made = await create_topics(kafka_settings(load(config, kafka=kafka)), partitions)
+        made = await create_topics(kafka_settings(settings), partitions)
         typer.echo(f"made {', '.join(made)}" if made else "nothing was missing")
 
     run_to_end(work())
@@ -126,8 +145,11 @@ def create(
 def check(kafka: Kafka = "", config: ConfigFile = None) -> None:
     """Compare the topics with what Ontime expects; the exit status is 1 where they differ."""
 
+    settings = load(config, kafka=kafka)
+    demand_broker(settings)
+
     async def work() -> None:
-        differences = await check_topics(kafka_settings(load(config, kafka=kafka)))
+        differences = await check_topics(kafka_settings(settings))
         for difference in differences:
             typer.echo(difference)
         if differences:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+import structlog
 from msgspec import UNSET
 from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from stream.core import wire
-from stream.core.errors import BusError, CloseCode, NoToken, OntimeError, Refused
+from stream.core.errors import BusError, CloseCode, Malformed, NoToken, OntimeError, Refused
 from stream.core.messages import Error, Message, ServerMessage
 from stream.core.requests import ClientMessage, Subscribe
 
+logger = structlog.get_logger(__name__)
 M = TypeVar("M", bound=Message)
 
 KEPT = 10_000
@@ -41,6 +44,25 @@ class ServerRefused(Refused):
     """The server answered with an `error`."""
 
     code = "server_refused"
+
+
+class Server(NamedTuple):
+    """Where a server is (`ws://HOST:PORT` or `wss://…`) and as whom to come.
+
+    Without `tls` a `wss` server is trusted as the system trusts others.
+    """
+
+    url: str
+    token: str = ""
+    tls: ssl.SSLContext | None = None
+
+
+def trust_only(certificate: str) -> ssl.SSLContext:
+    """For a server that is known by its certificate (a PEM file), whatever its name."""
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may be signed by somebody else
+    return context
 
 
 class Client:
@@ -87,13 +109,15 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(url: str, token: str = "") -> AsyncIterator[Client]:
-    """A client of the server at `ws://HOST:PORT`. Raises ServerGone or NoToken."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+async def connected(server: Server) -> AsyncIterator[Client]:
+    """A client of the server. Raises ServerGone, NoToken, and Malformed for its address."""
+    url = server.url.rstrip("/")
+    headers = {"Authorization": f"Bearer {server.token}"} if server.token else {}
     try:
         connection = await connect(
-            f"{url.rstrip('/')}/v1/stream",
+            f"{url}/v1/stream",
             additional_headers=headers,
+            ssl=server.tls or url.startswith("wss:") or None,
             compression=None,
             max_size=wire.BINARY_LIMIT_BYTES,
             proxy=None,
@@ -102,13 +126,15 @@ async def connected(url: str, token: str = "") -> AsyncIterator[Client]:
         status = error.response.status_code
         refusal: OntimeError = ServerGone(f"{url} answered with status {status}, expected 101")
         raise (NoToken(f"{url} wants a token") if status == 401 else refusal) from error
-    except (OSError, TimeoutError, ValueError) as error:
+    except InvalidURI as error:
+        raise Malformed("url", ascii(url[:80]), "ws://HOST:PORT or wss://HOST:PORT") from error
+    except (OSError, WebSocketException) as error:
         raise ServerGone(f"no server at {url}: {error}") from error
     async with connection:
         yield Client(connection)
 
 
-async def follow(url: str, token: str, request: Subscribe) -> AsyncIterator[ServerMessage]:
+async def follow(server: Server, request: Subscribe) -> AsyncIterator[ServerMessage]:
     """A channel's messages for ever: connects again and resumes where it stood.
 
     `Subscribed` comes first and after each reconnection; its `recovered` tells whether anything is
@@ -117,7 +143,7 @@ async def follow(url: str, token: str, request: Subscribe) -> AsyncIterator[Serv
     pauses = _pauses()
     while True:
         try:
-            async with connected(url, token) as client:
+            async with connected(server) as client:
                 await client.send(request)
                 while True:
                     message = await client.receive()
@@ -127,6 +153,7 @@ async def follow(url: str, token: str, request: Subscribe) -> AsyncIterator[Serv
         except ServerGone as error:
             if error.close_code in HOPELESS:
                 raise
+            logger.warning("connects again", url=server.url, error=str(error))
         await asyncio.sleep(next(pauses))
 
 

@@ -26,3 +26,5 @@ def configure_logging(level: str = "info") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    # It complains several times a second while a broker is away, and of nothing that ours don't.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

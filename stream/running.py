@@ -18,10 +18,13 @@ notes = Console(stderr=True)
 
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """A known error ends the command in one line and status 1, whatever it was wrapped in."""
+    """A known error ends the command in one line and status 1, whatever it was wrapped in.
+
+    Known are ours and the system's: a port that is taken, a file that cannot be read.
+    """
     try:
         yield
-    except OntimeError as error:
+    except (OntimeError, OSError) as error:
         raise _told(error) from error
     except BaseExceptionGroup as group:
         known = _known(group)
@@ -57,18 +60,18 @@ async def _until_signal(work: Coroutine[Any, Any, Any]) -> None:
             raise
 
 
-def _known(group: BaseExceptionGroup[BaseException]) -> OntimeError | None:
-    """The first error of a group in which all have names; None where one has not."""
-    known, others = group.split(OntimeError)
+def _known(group: BaseExceptionGroup[BaseException]) -> Exception | None:
+    """The first error of a group in which all are known; None where one is not."""
+    known, others = group.split((OntimeError, OSError))
     if known is None or others is not None:
         return None
     leaf: BaseException = known
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
-    assert isinstance(leaf, OntimeError)
+    assert isinstance(leaf, Exception)
     return leaf
 
 
-def _told(error: OntimeError) -> SystemExit:
+def _told(error: Exception) -> SystemExit:
     notes.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     return SystemExit(1)

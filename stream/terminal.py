@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.adapters.media import Recording
-from stream.client import connected, follow
+from stream.client import Server, connected, follow
 from stream.core.messages import (
     Caption,
     Closed,
@@ -33,7 +33,7 @@ notes = Console(stderr=True)
 
 
 async def ingest(
-    source: str, channel: str, *, url: str, token: str, clock: Clock, realtime: bool
+    source: str, channel: str, server: Server, clock: Clock, *, realtime: bool
 ) -> float:
     """Publish a recording or stream on a channel; returns its seconds.
 
@@ -42,7 +42,7 @@ async def ingest(
     """
     with Recording(source) as recording, _bar() as bar:
         task = bar.add_task(source[-40:], total=recording.seconds)
-        async with connected(url, token) as client:
+        async with connected(server) as client:
             await client.send(Open(id="ingest", channel=channel))
             await client.expect(Opened, "ingest")
             began, sent = clock.now(), 0.0
@@ -58,11 +58,11 @@ async def ingest(
     return sent
 
 
-async def watch(channel: str, *, url: str, token: str, languages: tuple[str, ...]) -> None:
+async def watch(channel: str, server: Server, languages: tuple[str, ...]) -> None:
     """Show captions (and translations into `languages`) as they come, until cancelled."""
     request = Subscribe(id="watch", channel=channel, kinds=SHOWN, languages=("en", *languages))
     screen = Screen(sys.stdout.isatty())
-    async for message in follow(url, token, request):
+    async for message in follow(server, request):
         sys.stdout.write(screen.show(message))
         sys.stdout.flush()
 

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
-from stream.cli import ConfigFile, Kafka, app, load
+from stream.cli import ConfigFile, Kafka, app, demand_broker, load
 from stream.core.requests import Policy
 from stream.logs import configure_logging
-from stream.running import errors_told, run_to_end
+from stream.running import run_to_end
 from workers import catalogue, offline
 from workers.offline import Format
 from workers.ports import Task
 from workers.up import make_service, up, work
+
+__all__ = ["app", "main"]
 
 Engine = Annotated[
     str, typer.Option(help="Engine by name; `ontime models` lists them. Default: the task's own.")
@@ -49,7 +51,6 @@ def up_(
         "moderation": moderation,
         "translation": translation,
     }
-    configure_logging()
     run_to_end(up(settings, engines, chunk_ms=chunk_ms, demo=demo))
 
 
@@ -63,9 +64,10 @@ def worker(
     config: ConfigFile = None,
 ) -> None:
     """Do one task for gateways elsewhere, as one of a group."""
-    configure_logging()
+    settings = load(config, kafka=kafka)
+    demand_broker(settings)
     service = make_service(task, engine, member=member, chunk_ms=chunk_ms)
-    run_to_end(work(load(config, kafka=kafka), service))
+    run_to_end(work(settings, service))
 
 
 @app.command(epilog="Example: ontime models")
@@ -119,9 +121,9 @@ def translate(
 
 
 def main() -> None:
-    """Entry point of the command."""
-    with errors_told():
-        app()
+    """Entry point of the command; logs go to standard error, so that answers stay alone."""
+    configure_logging()
+    app()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from stream.adapters.clock import AnchoredClock
 from stream.adapters.media import Recording
 from stream.adapters.tokens import Tokens
 from stream.buses import open_bus
+from stream.client import Server, trust_only
 from stream.config import Config
-from stream.core.errors import EngineError
-from stream.demo import DEMO_CHANNEL, play
+from stream.demo import DEMO_CHANNEL, bundled, play
 from stream.running import notes
-from stream.serving import Serving, serving, tell
+from stream.serving import Serving, reachable, serving, tell
 from workers.captions import CaptionLimits
 from workers.ports import Task
 from workers.service import Service
@@ -26,28 +26,32 @@ NODE = socket.gethostname()
 
 
 async def up(config: Config, engines: Mapping[Task, str], *, chunk_ms: int, demo: bool) -> None:
-    """Serve until cancelled. Raises what `serving`, the engines or the bus raise."""
+    """Serve until cancelled; the address is told once all engines are warm.
+
+    Raises what `serving`, the engines or the bus raise.
+    """
     clock = AnchoredClock()
     async with (
         open_bus(config, clock, create=True) as bus,
         serving(config, bus, clock) as served,
         asyncio.TaskGroup() as tasks,
     ):
+        begun = {task: asyncio.Event() for task in TASKS}
         for task in TASKS:
             service = make_service(task, engines.get(task, ""), chunk_ms=chunk_ms)
-            running = service.run(bus, clock, _watch(served, task))
+            running = service.run(bus, clock, _watch(served, task, begun[task]))
             tasks.create_task(running, name=f"worker: {task}")
+        for event in begun.values():
+            await event.wait()
         if demo:
-            url = f"{'wss' if config.tls_cert else 'ws'}://127.0.0.1:{served.port}"
-            tasks.create_task(play(url, _demo_token(config), Recording, clock), name="demo")
+            playing = play(_own_server(config, served), bundled(), Recording, clock)
+            tasks.create_task(playing, name="demo")
         tell(config, served, f"?channel={DEMO_CHANNEL}" if demo else "")
 
 
 async def work(config: Config, service: Service) -> None:
     """One worker on the bus that the settings name, until cancelled."""
     clock = AnchoredClock()
-    if not config.kafka:
-        raise EngineError("a worker alone needs a broker: --kafka HOST:PORT, or use `ontime up`")
     async with open_bus(config, clock) as bus:
         notes.print(f"{service.task} worker {service.member} on {config.kafka}")
         await service.run(bus, clock)
@@ -63,13 +67,20 @@ def make_service(task: Task, engine: str, *, member: str = "", chunk_ms: int = 1
     )
 
 
-def _watch(served: Serving, task: Task) -> Callable[[Worker], None]:
+def _watch(served: Serving, task: Task, begun: asyncio.Event) -> Callable[[Worker], None]:
     """The task's worker of the moment tells its numbers."""
 
     def watch(worker: Worker) -> None:
         served.parts[f"worker_{task}"] = worker.statistics
+        begun.set()
 
     return watch
+
+
+def _own_server(config: Config, served: Serving) -> Server:
+    """As the demo reaches it: with TLS it trusts the very certificate that is served."""
+    scheme, tls = ("wss", trust_only(config.tls_cert)) if config.tls_cert else ("ws", None)
+    return Server(f"{scheme}://{reachable(config.host)}:{served.port}", _demo_token(config), tls)
 
 
 def _demo_token(config: Config) -> str:

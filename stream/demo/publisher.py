@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import orjson
 import structlog
 
-from stream.client import Client, connected
+from stream.client import Client, Server, connected
 from stream.core.errors import OntimeError
 from stream.core.messages import Opened, Verdict
 from stream.core.records import SAMPLE_RATE
@@ -19,33 +20,39 @@ from stream.core.requests import Gate, Open
 from stream.ports import Clock
 
 DEMO_CHANNEL = "demo"
-PIECE_MS = 40
-PAUSE_S = 1.0
-CHAT_EVERY_S = 4.0
+PIECE_BYTES = SAMPLE_RATE // 25 * 2
 RECONNECT_S = 1.0
 
 Decode = Callable[[str], Iterable[bytes]]
 logger = structlog.get_logger(__name__)
 
 
-async def play(url: str, token: str, decode: Decode, clock: Clock) -> None:
-    """Publish on channel `demo` at `url` until cancelled; `decode` turns a file into PCM pieces."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_again(lambda: _speak(url, token, decode, clock)))
-        tasks.create_task(_again(lambda: _chat(url, token)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """Recordings with `pause_s` of silence after each; chat (author and text) as a person types."""
+
+    recordings: Sequence[Path]
+    chat: Sequence[Mapping[str, str]]
+    pause_s: float = 1.0
+    chat_every_s: float = 4.0
 
 
-def recordings() -> list[Path]:
-    """The bundled recordings, in the order of their manifest."""
+def bundled() -> Programme:
+    """What lies beside this file, in the order of its manifest."""
     folder = Path(str(files("stream.demo")))
     entries = orjson.loads((folder / "manifest.json").read_bytes())
-    return [folder / entry["audio"] for entry in entries]
+    lines = (folder / "chat.jsonl").read_bytes().splitlines()
+    return Programme(
+        recordings=[folder / entry["audio"] for entry in entries],
+        chat=[orjson.loads(line) for line in lines],
+    )
 
 
-def chat_lines() -> list[dict[str, str]]:
-    """Sample chat: author and text."""
-    lines = files("stream.demo").joinpath("chat.jsonl").read_bytes().splitlines()
-    return [orjson.loads(line) for line in lines]
+async def play(server: Server, programme: Programme, decode: Decode, clock: Clock) -> None:
+    """Publish on channel `demo` until cancelled; `decode` turns a file into PCM pieces."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_again(lambda: _speak(server, programme, decode, clock)))
+        tasks.create_task(_again(lambda: _chat(server, programme)))
 
 
 async def _again(talk: Callable[[], Awaitable[None]]) -> None:
@@ -58,13 +65,13 @@ async def _again(talk: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(RECONNECT_S)
 
 
-async def _speak(url: str, token: str, decode: Decode, clock: Clock) -> None:
-    async with connected(url, token) as client:
+async def _speak(server: Server, programme: Programme, decode: Decode, clock: Clock) -> None:
+    async with connected(server) as client:
         await client.send(Open(id="demo", channel=DEMO_CHANNEL))
         await client.expect(Opened, "demo")
         async with asyncio.TaskGroup() as tasks:
             listener = tasks.create_task(_listen(client))
-            await _send_in_time(client, _programme(decode), clock)
+            await _send_in_time(client, _pieces(programme, decode), clock)
             listener.cancel()
 
 
@@ -74,30 +81,33 @@ async def _listen(client: Client) -> None:
         await client.receive()
 
 
-def _programme(decode: Decode) -> Iterator[bytes]:
-    """The recordings one after the other, a second of silence between them, for ever."""
-    pause = bytes(int(PAUSE_S * SAMPLE_RATE) * 2)
-    paths = recordings()
-    sizes = PIECE_MS * SAMPLE_RATE // 1000 * 2
-    for path in itertools.cycle(paths):
-        pcm = b"".join(decode(str(path))) + pause
-        for at in range(0, len(pcm), sizes):
-            yield pcm[at : at + sizes]
+async def _pieces(programme: Programme, decode: Decode) -> AsyncIterator[bytes]:
+    """The recordings one after the other, for ever."""
+    pause = bytes(int(programme.pause_s * SAMPLE_RATE) * 2)
+    for path in itertools.cycle(programme.recordings):
+        # Ten seconds of speech take fifty milliseconds to decode: too long for the loop.
+        pcm = await asyncio.to_thread(_decoded, decode, path) + pause
+        for at in range(0, len(pcm), PIECE_BYTES):
+            yield pcm[at : at + PIECE_BYTES]
 
 
-async def _send_in_time(client: Client, pieces: Iterable[bytes], clock: Clock) -> None:
+def _decoded(decode: Decode, path: Path) -> bytes:
+    return b"".join(decode(str(path)))
+
+
+async def _send_in_time(client: Client, pieces: AsyncIterator[bytes], clock: Clock) -> None:
     """Send each piece when its last sample would have been spoken."""
     due = clock.now()
-    for piece in pieces:
+    async for piece in pieces:
         due += len(piece) / 2 / SAMPLE_RATE
         await asyncio.sleep(max(0.0, due - clock.now()))
         await client.send_audio(piece)
 
 
-async def _chat(url: str, token: str) -> None:
-    async with connected(url, token) as client:
-        for number, line in enumerate(itertools.cycle(chat_lines())):
-            await asyncio.sleep(CHAT_EVERY_S)
+async def _chat(server: Server, programme: Programme) -> None:
+    async with connected(server) as client:
+        for number, line in enumerate(itertools.cycle(programme.chat)):
+            await asyncio.sleep(programme.chat_every_s)
             request = Gate(
                 id=str(number),
                 channel=DEMO_CHANNEL,
