@@ -35,7 +35,7 @@ class Item(NamedTuple):
 
     frame: bytes
     kept: bool = True
-    key: Hashable = None
+    key: tuple[Hashable, ...] | None = None
     channel: str = ""
 
 
@@ -124,7 +124,7 @@ class Outbox:
         }
 
     def _keep(self, item: Item, now: float) -> None:
-        if item.key in self._loose:
+        if item.key is not None and item.key in self._loose:
             self._remove(item.key)
             self.replaced += 1
         self._numbers += 1
