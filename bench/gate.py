@@ -1,8 +1,9 @@
 """The gate under load: how long a verdict takes, and whether each one comes within its budget.
 
-Capacity is measured first: the posts that an engine judges in a closed loop. Then posts arrive by
-chance (Poisson) at shares of it, whether or not earlier ones have been answered. The engine takes a
-fixed time for each batch and post, so that it is the bottleneck; with `--engine rules` it is the real one.
+Capacity is measured first: the posts that an engine judges in a closed loop, once it is warm. Then
+posts arrive by chance (Poisson) at shares of it, whether or not earlier ones have been answered.
+The engine takes a fixed time for each batch and post, so that it is the bottleneck; with
+`--engine rules` it is the real one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from stream.core.requests import Gate
 
 BUDGET_MS = 100
 CONNECTIONS = 8
+WARM_S = 3.0
 TEXTS = ["what a lovely evening", "you are all bad", "see you tomorrow at eight", "hello"]
 
 
@@ -127,6 +129,7 @@ async def main(arguments: argparse.Namespace) -> None:
     )
     loads: dict[str, Any] = {}
     async with running(stack) as address:
+        await closed_loop(address, WARM_S, arguments.waiting)
         capacity = await closed_loop(address, arguments.seconds, arguments.waiting)
         print(row("capacity", {"verdicts_per_s": round(capacity)}), flush=True)
         for load in arguments.loads:

@@ -35,9 +35,11 @@ SEGMENT_SAMPLES = 10 * WORD_SAMPLES
 SPOKEN = "the quick brown fox jumps over one lazy sleeping dog".split()
 
 
-def make_engine(task: Task, delay_s: float = 0.0, start_fault: str = "") -> Scripted:
+def make_engine(
+    task: Task, delay_s: float = 0.0, each_s: float = 0.0, start_fault: str = ""
+) -> Scripted:
     fall(start_fault)
-    return Scripted(task, delay_s)
+    return Scripted(task, delay_s, each_s)
 
 
 def word_at(sample: int) -> str:
@@ -47,19 +49,21 @@ def word_at(sample: int) -> str:
 class Scripted:
     """A word each 320 ms of audio, a segment each 3.2 s, both on the epoch's samples.
 
-    A text with `bad` in it scores toxic 0.95; a translation is the text behind its language.
+    A batch takes `delay_s`, and `each_s` for each question. A text with `bad` in it scores toxic
+    0.95; a translation is the text behind its language.
     """
 
-    def __init__(self, task: Task, delay_s: float) -> None:
+    def __init__(self, task: Task, delay_s: float, each_s: float) -> None:
         rungs = (Rung.DRAFT, Rung.VERIFIED)
         self.card = Card(name="scripted", task=task, rungs=rungs, languages=("en", "de"))
         self._delay_s = delay_s
+        self._each_s = each_s
         self._segments: dict[str, tuple[int, int]] = {}
 
     def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Answer]:
         for question in questions:
             fall(script_of(question))
-        time.sleep(self._delay_s)
+        time.sleep(self._delay_s + self._each_s * len(questions))
         return [self._answer(question) for question in questions]
 
     def forget(self, stream: str) -> None:
