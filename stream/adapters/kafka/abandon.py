@@ -2,12 +2,14 @@
 
 aiokafka has no bounded stop: with the broker away, `stop` may wait for it for ever. And a client
 that is closed while it connects to learn who leads a log leaves that connection open. So: wait for
-both, but not longer than allowed; then close the connections under it and end its tasks.
+both, but not longer than allowed; then cut the client off and end its tasks, which find that there
+is nothing left to wait for. All of this reaches into aiokafka 0.14, and only here.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -21,7 +23,7 @@ async def abandon_consumer(consumer: AIOKafkaConsumer, wait_s: float) -> None:
             await consumer.stop()
     except (TimeoutError, KafkaError):
         consumer._closed = True
-        await consumer._client.close()
+        await _cut_off(consumer._client)
         for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task"):
             if (task := getattr(consumer._coordinator, name, None)) is not None:
                 task.cancel()
@@ -38,6 +40,34 @@ async def abandon_producer(producer: AIOKafkaProducer, wait_s: float) -> None:
             await producer.stop()
     except (TimeoutError, KafkaError):
         producer._closed = True
-        await producer.client.close()
-        producer._message_accumulator.fail_all(KafkaError("abandoned"))
+        await _cut_off(producer.client)
         await producer._sender.close()
+        _fail_batches(producer._message_accumulator)
+
+
+async def _cut_off(client: Any) -> None:
+    """Close its connections; it makes no new one and waits for no news of the cluster."""
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        """No connection, which aiokafka takes for a node that is not ready."""
+
+    def tell_nothing() -> asyncio.Future[bool]:
+        told = asyncio.get_running_loop().create_future()
+        told.set_result(False)
+        return told
+
+    client._get_conn = refuse
+    client.force_metadata_update = tell_nothing
+    await client.close()
+    awaited, client._md_update_fut = client._md_update_fut, None
+    if awaited is not None and not awaited.done():
+        awaited.set_result(False)
+
+
+def _fail_batches(accumulator: Any) -> None:
+    batches = [batch for waiting in accumulator._batches.values() for batch in waiting]
+    accumulator.fail_all(KafkaError("abandoned"))
+    for batch in batches:
+        # Nobody waits for this one any more; unread, asyncio would complain of it.
+        if batch._drain_waiter.done() and not batch._drain_waiter.cancelled():
+            batch._drain_waiter.exception()

@@ -33,7 +33,7 @@ async def connect() -> AsyncIterator[Connect]:
                 bootstrap=cluster.bootstrap,
                 prefix="test.",
                 delivery_s=1.0,
-                answer_s=1.0,
+                answer_s=1.5,
                 session_s=2.0,
                 stuck_s=2.0,
             )
