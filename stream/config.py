@@ -50,6 +50,7 @@ class Config(BaseSettings):
     host, port                WebSockets and the page
     http_host, http_port      HTTP for backends
     tls_cert, tls_key         PEM files for both ports; without them there is no TLS
+    share_ports               other gateways of this machine listen on the same ports (one a core)
     token_secret              signs tokens (HS256, 32 bytes at least); without it loopback only
     origins                   pages of these origins may connect, beside the server's own; * for all
     connections               WebSocket connections in all
@@ -82,6 +83,7 @@ class Config(BaseSettings):
     http_port: Port = 8766
     tls_cert: str = ""
     tls_key: str = ""
+    share_ports: bool = False
     token_secret: SecretStr = SecretStr("")
     origins: frozenset[str] = frozenset()
     connections: Count = 10_000

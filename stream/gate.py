@@ -45,6 +45,7 @@ class Gate:
         limits: GateLimits = GateLimits(),  # noqa: B008
     ) -> None:
         self.unsent = 0
+        self.late = 0
         self.latency = Histogram()
         self._bus = bus
         self._clock = clock
@@ -99,7 +100,7 @@ class Gate:
 
     def statistics(self) -> dict[str, dict[str, float]]:
         return {
-            "gate": {**self._posts.statistics(), "unsent": self.unsent},
+            "gate": {**self._posts.statistics(), "unsent": self.unsent, "late": self.late},
             "reviews": self._reviews.statistics(),
             "events": self._announcer.statistics(),
         }
@@ -122,8 +123,23 @@ class Gate:
 
     def _tell(self, asker: object, message: Message) -> None:
         if isinstance(message, Verdict):
-            self.latency.observe(message.latency.total_ms)
+            self._report(message)
         asker.tell(message)  # type: ignore[attr-defined]  # the core does not know what an asker is
+
+    def _report(self, verdict: Verdict) -> None:
+        """One line and one observation a verdict, without the text that was judged."""
+        total_ms = verdict.latency.total_ms
+        self.latency.observe(total_ms)
+        self.late += verdict.late
+        logger.debug(
+            "verdict",
+            channel=verdict.channel,
+            action=verdict.action,
+            rung=verdict.rung,
+            total_ms=total_ms,
+            late=verdict.late,
+            degraded=verdict.degraded,
+        )
 
     def _send(self, job: PostJob) -> None:
         payload = wire.encode_job(job)

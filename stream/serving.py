@@ -103,7 +103,9 @@ class _Servers:
     async def start(self, config: Config) -> tuple[int, int]:
         """Take both ports, or none. Raises BadSettings."""
         with _named(f"http port {config.http_port}"):
-            http_port = self.http.bind(config.http_host, config.http_port)
+            http_port = self.http.bind(
+                config.http_host, config.http_port, shared=config.share_ports
+            )
         try:
             with _named(f"port {config.port}"):
                 port = await self.websockets.start(config.host, config.port, self._tls)
@@ -174,6 +176,7 @@ def _server_limits(config: Config) -> ServerLimits:
         per_address=config.connections_per_address,
         opening_s=config.opening_s,
         origins=config.origins,
+        shared=config.share_ports,
     )
 
 

@@ -44,7 +44,7 @@ class Tokens:
             claims = jwt.decode(token, self._secret, [_ALGORITHM])
         except jwt.ExpiredSignatureError as error:
             raise NoToken("token has expired") from error
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, UnicodeError, RecursionError) as error:
             raise NoToken("token is not valid") from error
         return permissions_of(claims)
 

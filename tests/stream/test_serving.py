@@ -320,6 +320,16 @@ async def test_a_taken_port_is_told_and_the_other_given_back() -> None:
         await bus.close()
 
 
+async def test_gateways_may_share_their_ports() -> None:
+    bus = MemoryBus(AnchoredClock(), "here", partitions=PARTITIONS)
+    async with served(bus, share_ports=True) as one:
+        ports = {"port": one.port, "http_port": one.http_port}
+        config = Config.load(share_ports=True, **ports)  # type: ignore[arg-type]
+        async with serving(config, bus, AnchoredClock()) as other:
+            assert (other.port, other.http_port) == (one.port, one.http_port)
+    await bus.close()
+
+
 async def test_a_certificate_that_cannot_be_read_is_named() -> None:
     bus, clock = MemoryBus(AnchoredClock(), "there"), AnchoredClock()
     config = Config.load(port=0, http_port=0, tls_cert="nothing.pem")

@@ -48,10 +48,15 @@ class HttpServer:
         self._socket: socket.socket | None = None
         self._ended = asyncio.Event()
 
-    def bind(self, host: str, port: int) -> int:
-        """Take the port and return it: from here on connections queue. Raises OSError."""
+    def bind(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Take the port and return it: from here on connections queue. Raises OSError.
+
+        `shared`: other processes listen on the same port.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._socket = socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, reuse_port=shared
+        )
         return int(self._socket.getsockname()[1])
 
     async def run(self) -> None:

@@ -30,6 +30,9 @@ from stream.core.wire import BINARY_LIMIT_BYTES
 _silent = logging.getLogger("ontime.websockets")
 _silent.setLevel(logging.ERROR)
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted: an audience comes back all at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
@@ -41,6 +44,7 @@ class ServerLimits:
     per_address: int = 256
     opening_s: float = 10.0
     origins: frozenset[str] = frozenset()
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,9 @@ class WebSocketServer:
         """Accept connections; returns the port. Raises NotAllowed where nobody would be safe."""
         check_host(host, local=self._local)
         # the library wants a class where any factory will do
-        options: dict[str, Any] = {"create_connection": self._make_peer}
+        options: dict[str, Any] = {"create_connection": self._make_peer, "backlog": BACKLOG}
+        if self._limits.shared:
+            options["reuse_port"] = True
         if tls is not None:
             options["ssl"] = tls
         self._server = await serve(

@@ -33,6 +33,8 @@ def unsigned() -> str:
         ("", "no token came"),
         ("a.b.c", "not valid"),
         ("x" * 5_000, "5000 characters"),
+        ("\ud800", "not valid"),
+        ("W1tb" * 900 + ".e30.eA", "not valid"),
         (unsigned(), "not valid"),
         (jwt.encode(CLAIMS, "t" * 32, "HS256"), "not valid"),
         (jwt.encode(CLAIMS, SECRET * 2, "HS512"), "not valid"),

@@ -252,6 +252,16 @@ async def test_a_channels_subtitles_are_files(house: Served, ending: str, told: 
         assert told in found.text
 
 
+@pytest.mark.parametrize("path", ["//[", "/?" + "a=1&" * 100, "/%ff", "/\x7f", "/" + "a" * 5_000])
+async def test_strange_paths_are_answered(house: Served, path: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    async with asyncio.timeout(PATIENCE_S):
+        status = int((await reader.readline()).split()[1])
+    assert status in {200, 404}
+    writer.close()
+
+
 async def test_subtitles_need_a_token_and_its_right() -> None:
     bearer = Tokens(SECRET).make({"channels": {"demo": ["subscribe"]}})
     async with (
