@@ -47,6 +47,11 @@ class Follower:
         """True once all that lay in the logs at the start has been read."""
         return not self._behind
 
+    async def wait_warm(self) -> None:
+        """Wait until all that lay in the logs at the start has been read."""
+        async with self._took:
+            await self._took.wait_for(self.is_warm)
+
     async def catch_up(self, patience_s: float = CATCH_UP_S) -> bool:
         """Wait until what the bus has now has been learnt; False where that takes too long."""
         try:

@@ -115,6 +115,17 @@ class Gateway:
         warm = self._told.is_warm() and self._policies.is_warm()
         return warm and self._fanout.ready.is_set()
 
+    async def wait_ready(self, patience_s: float) -> bool:
+        """Wait until all that lay in the logs has been read; False where that takes too long."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._fanout.ready.wait()
+                await self._told.wait_warm()
+                await self._policies.wait_warm()
+        except TimeoutError:
+            return False
+        return True
+
     async def wait_written(self) -> None:
         """Wait until the bus has all events."""
         await self._gate.wait_written()

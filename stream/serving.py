@@ -35,6 +35,9 @@ from stream.lifetime import Step, shut_down
 from stream.ports import Bus, Clock
 from stream.running import notes
 
+READY_S = 10.0
+"""A bus that is away does not keep the gate shut for longer."""
+
 Part = Callable[[], Mapping[str, float]]
 
 
@@ -60,14 +63,15 @@ async def serving(config: Config, bus: Bus, clock: Clock) -> AsyncIterator[Servi
     written, end the tasks.
     """
     servers = _Servers(config, bus, clock)
-    port, http_port = await servers.start(config)
+    port, http_port = await servers.bind(config)
     async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(servers.gateway.run(), name="gateway"),
-            tasks.create_task(servers.websockets.run(), name="websockets"),
-            tasks.create_task(servers.http.run(), name="http"),
-        ]
+        running = [tasks.create_task(servers.gateway.run(), name="gateway")]
         try:
+            # Whoever resumes before the past is read would lose it.
+            await servers.gateway.wait_ready(READY_S)
+            await servers.websockets.accept()
+            running.append(tasks.create_task(servers.http.run(), name="http"))
+            running.append(tasks.create_task(servers.websockets.run(), name="websockets"))
             yield Serving(servers.gateway, port, http_port, servers.parts)
         finally:
             await shut_down(servers.end(config.drain_s))
@@ -100,7 +104,7 @@ class _Servers:
         app = make_app(_Endpoints(gateway, tokens, metrics), lambda: secrets.token_hex(12))
         self.http = HttpServer(app, cert=config.tls_cert, key=config.tls_key)
 
-    async def start(self, config: Config) -> tuple[int, int]:
+    async def bind(self, config: Config) -> tuple[int, int]:
         """Take both ports, or none. Raises BadSettings."""
         with _named(f"http port {config.http_port}"):
             http_port = self.http.bind(
@@ -108,7 +112,7 @@ class _Servers:
             )
         try:
             with _named(f"port {config.port}"):
-                port = await self.websockets.start(config.host, config.port, self._tls)
+                port = await self.websockets.bind(config.host, config.port, self._tls)
         except BaseException:
             self.http.release()
             raise

@@ -70,6 +70,19 @@ async def test_captions_reach_a_subscriber(house: Served) -> None:
         assert (await again.hear("caption"))["text"] == "hello"
 
 
+async def test_who_resumes_after_a_restart_misses_nothing() -> None:
+    bus = MemoryBus(AnchoredClock(), "here", partitions=PARTITIONS)
+    async with served(bus) as house, house.speaker() as speaker:
+        answer = await speaker.ask("subscribed", type="subscribe", channel="demo")
+        await house.write(Topic.CAPTIONS, "demo", caption("hello", final=True))
+    async with served(bus) as house, house.speaker() as speaker:
+        since = answer["cursor"]
+        again = await speaker.ask("subscribed", type="subscribe", channel="demo", since=since)
+        assert again["recovered"]
+        assert (await speaker.hear("caption"))["text"] == "hello"
+    await bus.close()
+
+
 async def test_unsubscribed_means_silence(house: Served) -> None:
     async with house.speaker() as speaker:
         await speaker.ask("subscribed", type="subscribe", channel="demo")

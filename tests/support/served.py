@@ -103,11 +103,6 @@ class Served:
         await reader.close()
         return records
 
-    async def until_ready(self) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not self.gateway.is_ready():  # noqa: ASYNC110 (readiness is asked for, not told)
-                await asyncio.sleep(0.01)
-
 
 @asynccontextmanager
 async def served(bus: Bus | None = None, **settings: Any) -> AsyncIterator[Served]:
@@ -116,9 +111,7 @@ async def served(bus: Bus | None = None, **settings: Any) -> AsyncIterator[Serve
     own = bus or MemoryBus(clock, "here", partitions=PARTITIONS)
     config = Config.load(port=0, http_port=0, **settings)
     async with serving(config, own, clock) as running:
-        house = Served(own, clock, running.gateway, running.port, running.http_port)
-        await house.until_ready()
-        yield house
+        yield Served(own, clock, running.gateway, running.port, running.http_port)
     if bus is None:
         await own.close()
 

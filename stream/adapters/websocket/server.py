@@ -79,8 +79,8 @@ class WebSocketServer:
         self._refused = 0
         self._accepted = 0
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
-        """Accept connections; returns the port. Raises NotAllowed where nobody would be safe."""
+    async def bind(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Take the port and return it. Raises OSError, NotAllowed where nobody would be safe."""
         check_host(host, local=self._local)
         # the library wants a class where any factory will do
         options: dict[str, Any] = {"create_connection": self._make_peer, "backlog": BACKLOG}
@@ -94,6 +94,7 @@ class WebSocketServer:
             port,
             process_request=self._admit,
             select_subprotocol=_select_subprotocol,
+            start_serving=False,
             compression=None,
             max_size=2 * BINARY_LIMIT_BYTES,  # what is a little too big is told so by the session
             open_timeout=self._limits.opening_s,
@@ -102,6 +103,11 @@ class WebSocketServer:
             **options,
         )
         return int(self._server.sockets[0].getsockname()[1])
+
+    async def accept(self) -> None:
+        """From here on connections are accepted."""
+        assert self._server is not None
+        await self._server.start_serving()
 
     async def run(self) -> None:
         """Find out who is gone, until cancelled."""
