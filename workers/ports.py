@@ -121,6 +121,9 @@ class Engine(Protocol):
 class RunsEngine(Protocol):
     """An engine as those see it who wait for its process (engines/process.py)."""
 
+    async def wait_up(self) -> None:
+        """Until there is a process to ask: its start is no part of a run. Raises EngineLost."""
+
     async def run(
         self, rung: Rung, questions: Sequence[Question], timeout_s: float
     ) -> Sequence[Answer]:

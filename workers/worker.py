@@ -207,13 +207,15 @@ class Worker:
 
     async def _run_batch(self, jobs: list[Job], run: Run) -> None:
         assert self._engine is not None
-        began = self._clock.now()
-        asked = {job.id: (job, q) for job in jobs if (q := self._role.ask(job, began))}
+        now = self._clock.now()
+        asked = {job.id: (job, q) for job in jobs if (q := self._role.ask(job, now))}
         if not asked:
             return
         jobs = [job for job, _ in asked.values()]
         self._enter(jobs)
         try:
+            await self._engine.wait_up()
+            began = self._clock.now()
             timeout_s = max(self._limits.hang_s, 10 * run.predicted_s)
             questions = [question for _, question in asked.values()]
             answers = await self._engine.run(run.rung, questions, timeout_s)

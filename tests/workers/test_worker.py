@@ -41,6 +41,9 @@ class Engine:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    async def wait_up(self) -> None:
+        return None
+
     async def run(
         self, rung: Rung, questions: Sequence[Question], timeout_s: float
     ) -> Sequence[Answer]:

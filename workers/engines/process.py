@@ -107,6 +107,10 @@ class EngineProcess:
         self._fruitless = 0
         return answers
 
+    async def wait_up(self) -> None:
+        """Until a process is warm. Raises EngineLost after `start_s`."""
+        await self._wait_child()
+
     def forget(self, stream: str) -> None:
         """Drop a stream's state."""
         if self._up.is_set():
