@@ -32,11 +32,12 @@ from stream.writer import Writer, WriterLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanoutLimits:
-    """`turn`: deliveries between two turns of other tasks; `tick_s`: between two looks at ages and
-    silences; `silence_s`: after which a live channel is stale.
+    """`turn`, `turn_s`: deliveries and seconds between two turns of other tasks; `tick_s`: between
+    two looks at ages and silences; `silence_s`: after which a live channel is stale.
     """
 
     turn: int = 2000
+    turn_s: float = 0.002
     tick_s: float = 0.5
     silence_s: float = 3.0
     results: ResultLimits = field(default_factory=ResultLimits)
@@ -166,11 +167,13 @@ class Fanout:
     async def receive(self, records: Collection[Record]) -> None:
         """Route records; others get a turn whenever that has been much work."""
         turn = self._writer.deliveries + self.limits.turn
+        began = self._clock.now()
         for record in records:
             self._route(record)
-            if self._writer.deliveries > turn:
-                turn = self._writer.deliveries + self.limits.turn
+            if self._writer.deliveries > turn or self._clock.now() - began > self.limits.turn_s:
                 await asyncio.sleep(0)
+                turn = self._writer.deliveries + self.limits.turn
+                began = self._clock.now()
 
     def _route(self, record: Record) -> None:
         try:

@@ -12,7 +12,8 @@ from stream.core.errors import BusError, Malformed
 from stream.core.records import Batch, Log, Record
 from stream.ports import Bus
 
-READ = 100
+READ = 25
+"""Records between two turns of other tasks: about a millisecond of work."""
 WAIT_S = 1.0
 RETRY_S = 0.5
 CATCH_UP_S = 2.0
