@@ -1,0 +1,206 @@
+"""Segments, ids and finals don't depend on chunks, on neighbours or on who decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.core.errors import EngineError
+from stream.core.messages import Rung, Word
+from tests.support.speech import read_speech
+from workers.core.endpoint import FRAME_SAMPLES, EndpointRules
+from workers.engines.segmenting import SegmentingRecogniser
+from workers.engines.silero import EMPTY, Samples, SpeechDetector, SpeechState
+from workers.ports import Audio, Card, Heard, Hypothesis
+
+CARD = Card(name="counting", task="captions", rungs=(Rung.DRAFT,))
+RULES = EndpointRules(silence=5, longest=40, pre_roll=3)
+
+
+@dataclass
+class Counted:
+    start: int
+    samples: int = 0
+    total: int = 0
+
+
+class CountingDecoder:
+    """Its words are where the segment began, how much was heard of it, and what that adds up to."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.batches: list[int] = []
+
+    def begin(self, start: int) -> Counted:
+        self.open += 1
+        return Counted(start)
+
+    def step(self, states: Sequence[Counted], audio: Sequence[Samples]) -> None:
+        self.batches.append(len(states))
+        for state, samples in zip(states, audio, strict=True):
+            state.samples += len(samples)
+            state.total += int(samples.astype(np.int64).sum())
+
+    def read(self, state: Counted) -> Sequence[Word]:
+        texts = [str(number) for number in (state.start, state.samples, state.total)]
+        return [Word(word=text, start=0.0, end=0.0, confidence=0.0) for text in texts]
+
+    def end(self, state: Counted) -> Sequence[Word]:
+        self.open -= 1
+        return self.read(state)
+
+    def drop(self, state: Counted) -> None:
+        self.open -= 1
+
+
+class LoudnessDetector(SpeechDetector):
+    """Speech is what is loud; remembers, so that a forgotten reset would show."""
+
+    def __init__(self) -> None:
+        pass
+
+    def step(self, state: SpeechState, frame: Samples) -> tuple[float, SpeechState]:
+        before = float(state.context[0])
+        now = float(np.abs(frame).mean() > 1000)
+        return 0.7 * now + 0.3 * before, state._replace(context=np.full(64, now, np.float32))
+
+
+def recogniser() -> tuple[SegmentingRecogniser[Counted], CountingDecoder]:
+    decoder = CountingDecoder()
+    return SegmentingRecogniser(CARD, LoudnessDetector(), RULES, decoder), decoder
+
+
+def sound(pattern: Iterable[tuple[bool, int]], tail: int = 0) -> bytes:
+    """Loud and quiet stretches in frames, and a few samples more."""
+    level = [3000 if loud else 3 for loud, frames in pattern for _ in range(frames * FRAME_SAMPLES)]
+    samples = np.array(level + [3000] * tail, np.int64)
+    return (samples + np.arange(len(samples)) % 7).astype("<i2").tobytes()
+
+
+def hear(
+    engine: SegmentingRecogniser[Counted], pcm: bytes, cuts: Sequence[int], start: int = 0
+) -> list[Heard]:
+    count = len(pcm) // 2
+    borders = [start, *sorted({cut for cut in cuts if start < cut < count}), count]
+    return [
+        engine.run(
+            Rung.DRAFT,
+            [
+                Audio(
+                    stream="s",
+                    start=begin,
+                    pcm=pcm[2 * begin : 2 * end],
+                    fresh=begin == start,
+                    last=end == count,
+                )
+            ],
+        )[0]
+        for begin, end in pairwise(borders)
+    ]
+
+
+def finals(heard: Iterable[Heard]) -> list[Hypothesis]:
+    return [said for each in heard for said in each.hypotheses if said.final]
+
+
+patterns = st.lists(st.tuples(st.booleans(), st.integers(1, 50)), min_size=1, max_size=8)
+cuts = st.lists(st.integers(1, 60_000), max_size=20)
+
+
+@settings(max_examples=50)
+@given(patterns, st.integers(0, 600), cuts)
+def test_any_chopping_of_the_audio_gives_the_same_segments(
+    pattern: list[tuple[bool, int]], tail: int, borders: list[int]
+) -> None:
+    pcm = sound(pattern, tail)
+    engine, decoder = recogniser()
+    assert finals(hear(engine, pcm, borders)) == finals(hear(engine, pcm, []))
+    assert decoder.open == 0
+
+
+@settings(max_examples=50)
+@given(patterns, st.integers(0, 600), cuts, st.data())
+def test_a_new_owner_arrives_at_the_same_segments(
+    pattern: list[tuple[bool, int]], tail: int, borders: list[int], data: st.DataObject
+) -> None:
+    pcm = sound(pattern, tail)
+    heard = hear(recogniser()[0], pcm, borders)
+    point = data.draw(st.sampled_from([0, *(each.settled for each in heard)]))
+    if point < len(pcm) // 2:
+        later = [said for said in finals(heard) if said.ended > point]
+        assert finals(hear(recogniser()[0], pcm, borders, point)) == later
+
+
+@given(patterns, cuts)
+def test_what_is_settled_lies_before_the_open_segment_and_never_goes_back(
+    pattern: list[tuple[bool, int]], borders: list[int]
+) -> None:
+    before = 0
+    for each in hear(recogniser()[0], sound(pattern), borders):
+        assert before <= each.settled <= each.upto
+        partials = [said for said in each.hypotheses if not said.final]
+        assert len(partials) <= 1
+        assert all(each.settled <= said.start for said in partials)
+        before = each.settled
+
+
+def test_a_segments_audio_reaches_the_decoder_once_and_whole() -> None:
+    pcm = sound([(False, 10), (True, 10), (False, 10)])
+    (said,) = finals(hear(recogniser()[0], pcm, [5_000]))
+    assert (said.start, said.end, said.ended) == (7 * 512, 20 * 512, 25 * 512)
+    heard = np.frombuffer(pcm, "<i2")[said.start : said.ended].astype(np.int64)
+    assert said.text == f"{said.start} {len(heard)} {heard.sum()}"
+
+
+def test_the_end_of_the_audio_brings_its_last_samples_too() -> None:
+    pcm = sound([(True, 4)], tail=100)
+    (said,) = finals(hear(recogniser()[0], pcm, []))
+    assert (said.start, said.ended) == (0, 4 * 512 + 100)
+    assert said.words[1].word == str(4 * 512 + 100)
+
+
+def test_streams_of_a_batch_are_decoded_together() -> None:
+    engine, decoder = recogniser()
+    loud = sound([(True, 4)])
+    engine.run(Rung.DRAFT, [Audio(stream=name, start=0, pcm=loud, fresh=True) for name in "abc"])
+    assert decoder.batches == [3]
+    engine.forget("a")
+    engine.forget("nobody")
+    assert decoder.open == 2
+
+
+def test_a_fresh_start_drops_what_was_open() -> None:
+    engine, decoder = recogniser()
+    question = Audio(stream="s", start=0, pcm=sound([(True, 4)]), fresh=True)
+    engine.run(Rung.DRAFT, [question])
+    engine.run(Rung.DRAFT, [question])
+    assert decoder.open == 1
+
+
+@pytest.mark.parametrize(
+    ("questions", "complaint"),
+    [
+        ([Audio(stream="s", start=0, pcm=b"abc", fresh=True)], "3 bytes, expected an even number"),
+        ([Audio(stream="s", start=512, pcm=b"")], "stream is not known"),
+        ([Audio(stream="s", start=0, pcm=b"", fresh=True)] * 2, "twice"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(questions: list[Audio], complaint: str) -> None:
+    with pytest.raises(EngineError, match=complaint):
+        recogniser()[0].run(Rung.DRAFT, questions)
+
+
+def test_the_detector_hears_speech_where_there_is_speech() -> None:
+    samples = np.frombuffer(read_speech(), "<i2")
+    detector, state, likelihoods = SpeechDetector(), EMPTY, []
+    for begin in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES):
+        likelihood, state = detector.step(state, samples[begin : begin + FRAME_SAMPLES])
+        likelihoods.append(likelihood)
+    assert max(likelihoods[:36]) < 0.5
+    assert np.mean(likelihoods[60:200]) > 0.8

@@ -1,0 +1,263 @@
+"""A streaming recogniser: a speech detector, endpoints and a decoder, with a state for each stream.
+
+Segments don't depend on how the audio was cut into chunks: detector and endpoints work frame by
+frame on the epoch's samples, and decoders are begun anew for every segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from stream.core.errors import EngineError
+from stream.core.messages import Rung, Word
+from workers.core.endpoint import (
+    FRAME_SAMPLES,
+    Closed,
+    Endpointer,
+    EndpointRules,
+    Opened,
+    Renewed,
+)
+from workers.core.stability import Stability
+from workers.engines.silero import EMPTY, Samples, SpeechDetector, SpeechState
+from workers.ports import Audio, Card, Heard, Hypothesis, Question
+
+STABLE_AFTER_SAMPLES = 2 * 5_120
+"""Two chunks of 320 ms."""
+
+State = TypeVar("State")
+
+
+class Decoder(Protocol[State]):
+    """Turns a segment's audio into words; begun anew for each segment, many at a time.
+
+    Times of words are seconds of the epoch. Raises EngineError.
+    """
+
+    def begin(self, start: int) -> State:
+        """A segment begins at sample `start`."""
+
+    def step(self, states: Sequence[State], audio: Sequence[Samples]) -> None:
+        """More audio of each of these segments; a piece ends on a frame, a segment's last may not.
+
+        The words must not depend on how a segment was cut into pieces.
+        """
+
+    def read(self, state: State) -> Sequence[Word]:
+        """What has been heard of an unfinished segment."""
+
+    def end(self, state: State) -> Sequence[Word]:
+        """What was said. The state is used up."""
+
+    def drop(self, state: State) -> None:
+        """Nobody wants this segment any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Audio of a segment for the decoder; `opened` begins it, `closed` ends it."""
+
+    audio: Samples
+    opened: Opened | None
+    closed: Closed | None
+
+
+@dataclass(slots=True)
+class _Segment(Generic[State]):
+    start: int
+    state: State
+    stability: Stability = field(default_factory=lambda: Stability(STABLE_AFTER_SAMPLES))
+    shown: bool = False
+
+
+class Listener:
+    """Finds one stream's segments. Keeps the audio since the last settled point, at most 1.3 s,
+    and of an open segment what does not fill a frame yet.
+    """
+
+    def __init__(self, detector: SpeechDetector, rules: EndpointRules, start: int) -> None:
+        self._detector = detector
+        self._speech: SpeechState = EMPTY
+        self._ends = Endpointer(rules, start)
+        self._kept = np.empty(0, np.int16)
+        self._kept_from = self.received = start
+        self._piece_from = start
+
+    @property
+    def settled(self) -> int:
+        return self._ends.settled
+
+    @property
+    def heard(self) -> int:
+        """The sample up to which the audio has been judged."""
+        return min(self._ends.sample, self.received)
+
+    def listen(self, pcm: bytes, *, last: bool) -> Iterator[Piece]:
+        """The pieces of segments that follow from more audio; all of them must be taken."""
+        more = np.frombuffer(pcm, "<i2")
+        self._kept = np.concatenate((self._kept, more))
+        self.received += len(more)
+        opened: Opened | None = None
+        self._piece_from = self._ends.sample
+        while self._ends.sample + FRAME_SAMPLES <= self.received:
+            event = self._judge()
+            if isinstance(event, Opened):
+                opened, self._piece_from = event, event.start
+            elif isinstance(event, Closed):
+                yield Piece(self._since(self._piece_from, event.ended), opened, event)
+                opened, self._piece_from = None, event.ended
+        if self._ends.is_open:
+            upto = self.received if last else self._ends.sample
+            closed = self._ends.close(upto) if last else None
+            yield Piece(self._since(self._piece_from, upto), opened, closed)
+        self._trim()
+
+    def _judge(self) -> Opened | Closed | Renewed | None:
+        begin = self._ends.sample
+        frame = self._since(begin, begin + FRAME_SAMPLES)
+        probability, self._speech = self._detector.step(self._speech, frame)
+        event = self._ends.step(probability)
+        if isinstance(event, Closed | Renewed):
+            self._speech = EMPTY
+        return event
+
+    def _since(self, begin: int, end: int) -> Samples:
+        return self._kept[begin - self._kept_from : end - self._kept_from]
+
+    def _trim(self) -> None:
+        needed = self._ends.sample if self._ends.is_open else self._ends.settled
+        drop = max(0, min(needed, self.received) - self._kept_from)
+        self._kept = self._kept[drop:].copy()
+        self._kept_from += drop
+
+
+@dataclass(slots=True)
+class _Stream(Generic[State]):
+    listener: Listener
+    segment: _Segment[State] | None = None
+
+
+class SegmentingRecogniser(Generic[State]):
+    """An engine for captions, made of a card, a detector, rules for endpoints and a decoder.
+
+    Every segment brings a final, with an empty text where nothing could be made out, so that
+    whatever an earlier partial of it showed is replaced whoever decodes it.
+    """
+
+    def __init__(
+        self, card: Card, detector: SpeechDetector, rules: EndpointRules, decoder: Decoder[State]
+    ) -> None:
+        self.card = card
+        self._detector = detector
+        self._rules = rules
+        self._decoder = decoder
+        self._streams: dict[str, _Stream[State]] = {}
+
+    def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Heard]:
+        audios = [self._check(question) for question in questions]
+        if len({audio.stream for audio in audios}) < len(audios):
+            raise EngineError("a stream is in the batch twice")
+        streams = [self._stream_of(audio) for audio in audios]
+        pieces = [
+            list(stream.listener.listen(audio.pcm, last=audio.last))
+            for stream, audio in zip(streams, audios, strict=True)
+        ]
+        finals: list[list[Hypothesis]] = [[] for _ in streams]
+        for turn in zip_longest(*pieces):
+            self._decode(streams, turn, finals)
+        return [
+            self._answer(audio, stream, said)
+            for audio, stream, said in zip(audios, streams, finals, strict=True)
+        ]
+
+    def forget(self, stream: str) -> None:
+        gone = self._streams.pop(stream, None)
+        if gone is not None and gone.segment is not None:
+            self._decoder.drop(gone.segment.state)
+
+    def _check(self, question: Question) -> Audio:
+        if not isinstance(question, Audio):
+            raise EngineError(f"{self.card.name} was asked {type(question).__name__}, not Audio")
+        if len(question.pcm) % 2:
+            raise EngineError(f"audio has {len(question.pcm)} bytes, expected an even number")
+        known = self._streams.get(question.stream)
+        if not question.fresh and (known is None or known.listener.received != question.start):
+            at = f"is at sample {known.listener.received}" if known else "is not known"
+            raise EngineError(f"audio goes on at sample {question.start}, its stream {at}")
+        return question
+
+    def _stream_of(self, audio: Audio) -> _Stream[State]:
+        if audio.fresh:
+            self.forget(audio.stream)
+            listener = Listener(self._detector, self._rules, audio.start)
+            self._streams[audio.stream] = _Stream(listener)
+        return self._streams[audio.stream]
+
+    def _decode(
+        self,
+        streams: Sequence[_Stream[State]],
+        turn: Sequence[Piece | None],
+        finals: Sequence[list[Hypothesis]],
+    ) -> None:
+        """One piece of every stream that has one, together."""
+        states, audio = [], []
+        for stream, piece in zip(streams, turn, strict=True):
+            if piece is None:
+                continue
+            if piece.opened is not None:
+                start = piece.opened.start
+                stream.segment = _Segment(start, self._decoder.begin(start))
+            assert stream.segment is not None
+            states.append(stream.segment.state)
+            audio.append(piece.audio)
+        self._decoder.step(states, audio)
+        for stream, piece, said in zip(streams, turn, finals, strict=True):
+            if piece is not None and piece.closed is not None:
+                said.append(self._final(stream, piece.closed))
+
+    def _final(self, stream: _Stream[State], closed: Closed) -> Hypothesis:
+        segment, stream.segment = stream.segment, None
+        assert segment is not None
+        words = tuple(self._decoder.end(segment.state))
+        text = " ".join(word.word for word in words)
+        return Hypothesis(
+            start=segment.start,
+            end=closed.end,
+            text=text,
+            stable=len(text),
+            words=words,
+            final=True,
+            ended=closed.ended,
+        )
+
+    def _answer(self, audio: Audio, stream: _Stream[State], said: list[Hypothesis]) -> Heard:
+        upto = audio.start + len(audio.pcm) // 2 if audio.last else stream.listener.heard
+        settled = upto if audio.last else stream.listener.settled
+        partial = None if audio.quiet else self._partial(stream, upto)
+        if audio.last:
+            self.forget(audio.stream)
+        return Heard(
+            hypotheses=(*said, *((partial,) if partial else ())), upto=upto, settled=settled
+        )
+
+    def _partial(self, stream: _Stream[State], upto: int) -> Hypothesis | None:
+        """What is shown of the open segment; nothing before its first word."""
+        segment = stream.segment
+        if segment is None:
+            return None
+        shown = segment.stability.revise(self._decoder.read(segment.state), upto)
+        if not (shown.words or segment.shown):
+            return None
+        segment.shown = True
+        return Hypothesis(
+            start=segment.start,
+            end=upto,
+            text=shown.text,
+            stable=shown.stable_points,
+            words=shown.words,
+        )
