@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from stream.config import BadSettings, Config
 from stream.core import wire
 from stream.core.errors import NotAllowed
 from stream.core.messages import Action, Caption, Rung, Translation, Verdict
-from stream.core.records import Failure, PostJob, Progress, Topic
+from stream.core.records import Failure, Log, PostJob, Progress, Topic
 from stream.serving import serving
 from tests.support.served import PARTITIONS, SECRET, Served, moderating, served
 
@@ -331,6 +331,34 @@ async def test_a_taken_port_is_told_and_the_other_given_back() -> None:
             async with serving(config, bus, clock):
                 pass
         await bus.close()
+
+
+async def test_a_start_that_is_broken_off_ends_at_once() -> None:
+    """While the bus does not tell where its logs end, a gateway is not ready."""
+    bus = EndlessBus(AnchoredClock(), "here", partitions=PARTITIONS)
+    starting = asyncio.create_task(start_and_stop(bus))
+    await bus.asked.wait()
+    starting.cancel()
+    async with asyncio.timeout(4):  # less than the time to drain, which nobody needs
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    await bus.close()
+
+
+class EndlessBus(MemoryBus):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked = asyncio.Event()
+
+    async def ends(self, logs: Iterable[Log]) -> dict[Log, int]:
+        self.asked.set()
+        await asyncio.Event().wait()
+        return {}
+
+
+async def start_and_stop(bus: MemoryBus) -> None:
+    async with served(bus):
+        pass
 
 
 async def test_gateways_may_share_their_ports() -> None:

@@ -46,6 +46,7 @@ class HttpServer:
         # The server would do it in its first step, and hold the loop for a tenth of a second.
         self._server.config.load()
         self._socket: socket.socket | None = None
+        self._begun = False
         self._ended = asyncio.Event()
 
     def bind(self, host: str, port: int, *, shared: bool = False) -> int:
@@ -62,6 +63,9 @@ class HttpServer:
     async def run(self) -> None:
         """Serve until `stop`; when cancelled, what is under way is broken off."""
         assert self._socket is not None
+        if self._ended.is_set():
+            return
+        self._begun = True
         try:
             await self._server.serve(sockets=[self._socket])
         except asyncio.CancelledError:
@@ -84,6 +88,9 @@ class HttpServer:
     def stop(self) -> None:
         """Finish what is under way, bounded, and end `run`."""
         self._server.should_exit = True
+        if not self._begun:
+            self.release()
+            self._ended.set()
 
     def statistics(self) -> dict[str, float]:
         state = self._server.server_state
