@@ -16,7 +16,7 @@ from tests.end_to_end import engines
 
 ONTIME = Path(sys.executable).with_name("ontime")
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 50.0
+PATIENCE_S = 25.0
 """Whoever waits longer waits for nothing; a loaded machine takes ten seconds to start a command."""
 PAGE = r"page and WebSocket +(https?)://127\.0\.0\.1:(\d+)/"
 BACKENDS = r"HTTP for backends +(https?)://127\.0\.0\.1:(\d+)"
@@ -124,6 +124,12 @@ async def ports_of(command: Command) -> tuple[int, int]:
     """Of WebSockets and of HTTP for backends."""
     page, backends = await command.hear(PAGE), await command.hear(BACKENDS)
     return int(page[2]), int(backends[2])
+
+
+def children_of(command: Command) -> list[int]:
+    """Process ids, as Linux tells them."""
+    pid = command.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def env(more: dict[str, str]) -> dict[str, str]:

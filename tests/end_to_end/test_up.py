@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 
 import httpx
 import pytest
 
 from tests.end_to_end import commands
-from tests.end_to_end.commands import ANY_PORT, Command, ports_of, run, up
+from tests.end_to_end.commands import ANY_PORT, children_of, ports_of, run, up
 from tests.end_to_end.speaking import speaker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -64,12 +63,6 @@ async def test_the_demo_is_heard_and_seen() -> None:
             await peer.ask("subscribed", type="subscribe", channel="demo")
             assert (await peer.hear("caption"))["channel"] == "demo"
             assert (await peer.hear("post"))["author"]
-
-
-def children_of(command: Command) -> list[int]:
-    """Process ids, as Linux tells them."""
-    pid = command.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_alive(pid: int) -> bool:

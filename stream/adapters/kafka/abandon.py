@@ -9,6 +9,7 @@ is nothing left to wait for. All of this reaches into aiokafka 0.14, and only he
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -17,19 +18,45 @@ from aiokafka.errors import KafkaError
 
 async def abandon_consumer(consumer: AIOKafkaConsumer, wait_s: float) -> None:
     """Stop it, waiting at most `wait_s`."""
+
+    async def stop() -> None:
+        await consumer._client._maybe_wait_metadata()
+        await consumer.stop()
+
+    if await _ends(stop(), wait_s):
+        return
+    consumer._closed = True
+    await _cut_off(consumer._client)
+    for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task"):
+        await _end([getattr(consumer._coordinator, name, None)])
+    if consumer._fetcher is not None:
+        await _end(consumer._fetcher._pending_tasks)
+        await _ends(consumer._fetcher.close(), wait_s)
+
+
+async def _ends(work: Coroutine[Any, Any, None], wait_s: float) -> bool:
+    """True where it ends well in time.
+
+    In a task of its own: aiokafka awaits tasks that it has cancelled, which cancels whoever calls.
+    """
+    task = asyncio.create_task(work)
     try:
-        async with asyncio.timeout(wait_s):
-            await consumer._client._maybe_wait_metadata()
-            await consumer.stop()
-    except (TimeoutError, KafkaError):
-        consumer._closed = True
-        await _cut_off(consumer._client)
-        for name in ("_coordination_task", "_heartbeat_task", "_commit_refresh_task"):
-            if (task := getattr(consumer._coordinator, name, None)) is not None:
-                task.cancel()
-                await asyncio.wait([task])
-        if consumer._fetcher is not None:
-            await consumer._fetcher.close()
+        await asyncio.wait([task], timeout=wait_s)
+    finally:
+        await _end([task])
+    if task.cancelled():
+        return False
+    if (error := task.exception()) is not None and not isinstance(error, KafkaError):
+        raise error
+    return error is None
+
+
+async def _end(tasks: Iterable[asyncio.Task[None] | None]) -> None:
+    running = [task for task in tasks if task is not None and not task.done()]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running)
 
 
 async def abandon_producer(producer: AIOKafkaProducer, wait_s: float) -> None:
