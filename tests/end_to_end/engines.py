@@ -6,6 +6,7 @@ from tests.support.scripted import Scripted, make_engine
 
 CAPTIONS = "tests.end_to_end.engines:captions"
 SLOW_CAPTIONS = "tests.end_to_end.engines:slow_captions"
+SLOWER_CAPTIONS = "tests.end_to_end.engines:slower_captions"
 MODERATION = "tests.end_to_end.engines:moderation"
 TRANSLATION = "tests.end_to_end.engines:translation"
 
@@ -17,6 +18,11 @@ def captions() -> Scripted:
 def slow_captions() -> Scripted:
     """Slow enough that a signal meets it at work."""
     return make_engine("captions", delay_s=0.2)
+
+
+def slower_captions() -> Scripted:
+    """So slow that its worker waits ten seconds before it believes that it hangs."""
+    return make_engine("captions", delay_s=1.2)
 
 
 def moderation() -> Scripted:
