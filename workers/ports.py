@@ -1,7 +1,7 @@
 """What the workers need of a model: one port for every engine.
 
 An engine lives in a child process (engines/host.py), is synchronous, and may keep state by stream.
-Requests and answers are values that cross a pipe as JSON and bytes.
+Requests and answers are values that cross a pipe as MessagePack (engines/codec.py).
 """
 
 from __future__ import annotations

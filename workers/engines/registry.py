@@ -41,8 +41,8 @@ def find_factory(name: str, task: Task) -> str:
     if entry is not None and entry.task == task:
         return entry.factory
     asked = f"no {task} engine {name!r}" if name else f"no {task} engine was named"
-    there = ", ".join(names_of(task)) or "none is installed or shipped"
-    raise EngineMissing(f"{asked}; there is: {there}; your own: package.module:factory")
+    there = ", ".join(names_of(task)) or "none yet"
+    raise EngineMissing(f"{asked}; there is: {there}; or name your own as package.module:factory")
 
 
 def make_engine(factory: str, options: Mapping[str, Any]) -> Engine:

@@ -53,7 +53,7 @@ def audio(stream: str, start_s: float, end_s: float, *, last: bool = False) -> A
 CASES = [
     *(Case(SCRIPTED, task, {"task": task}) for task in ("captions", "moderation", "translation")),
     Case("rules", "moderation"),
-    Case("pocketsphinx", "captions"),
+    Case("pocketsphinx", "captions", {"decoders": 1}),
 ]
 every_engine = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.task}-{case.name}")
 every_recogniser = pytest.mark.parametrize(
