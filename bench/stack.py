@@ -14,6 +14,7 @@ from typing import Any
 from stream.adapters.clock import AnchoredClock
 from stream.buses import open_bus
 from stream.config import Config
+from stream.logs import configure_logging
 from stream.serving import serving
 from workers.captions import CaptionLimits
 from workers.ports import Task
@@ -121,6 +122,7 @@ async def _end_of_input() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", help="a Stack as JSON")
+    configure_logging("warning")
     asyncio.run(serve(Stack(**json.loads(parser.parse_args().stack))))
 
 
