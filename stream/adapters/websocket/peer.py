@@ -19,6 +19,8 @@ NOT_SENT_BYTES = 16 * 1024
 READ_BYTES = 16 * 1024
 """Read at once, in place of 256 KiB: so many tiny frames would hold the loop for too long."""
 CLOSE_TIMEOUT_S = 5.0
+WRITE_LIMIT_BYTES = 1
+"""As good as none. With none at all asyncio's TLS counts an empty buffer as full."""
 QUEUE_FRAMES = 4
 _REASON_BYTES = 120
 
@@ -37,12 +39,12 @@ class WebSocketPeer(ServerConnection):
     """A ports.Peer. Frames are written straight to the transport, which tells when it is full.
 
     By default the kernel hides megabytes before a write blocks; with TCP_NOTSENT_LOWAT and a write
-    buffer limit of 0, `writable` is false as soon as the network is slower than the channel.
+    buffer limit of next to nothing, `writable` is false as soon as the network is slower than the channel.
     """
 
     def __init__(self, host: Host, outbox: Outbox, *args: Any, **kwargs: Any) -> None:
-        # `max_queue` bounds the frames that wait to be read, `write_limit` is explained above
-        own = {"ping_interval": None, "max_queue": QUEUE_FRAMES, "write_limit": 0}
+        # `max_queue` bounds the frames that wait to be read
+        own = {"max_queue": QUEUE_FRAMES, "write_limit": WRITE_LIMIT_BYTES, "ping_interval": None}
         super().__init__(*args, **{**kwargs, **own, "close_timeout": CLOSE_TIMEOUT_S})
         self.outbox = outbox
         self.permissions: Permissions = EVERYTHING
