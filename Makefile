@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --build-constraints requirements/build.txt
 BENCHES = $(notdir $(basename $(shell grep -l '__main__' bench/*.py)))
 
-.PHONY: help install run test lint bench kafka hub lock upgrade clean
+.PHONY: help install run test lint tree bench kafka hub lock upgrade clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,9 @@ test: .venv/.test ## check everything: format, rules, types, architecture, tests
 	@$(BIN)/python scripts/kafka.py fetch >/dev/null || echo "tests on a real Kafka will be skipped"
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+tree: ## write the tree into README.md from the files' own first lines
+	python3 scripts/readme_tree.py
 
 lint: .venv/.test ## check format, rules and types only
 	$(BIN)/ruff format --check .

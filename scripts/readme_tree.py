@@ -18,6 +18,9 @@ BEGIN, END = "<!-- tree: make tree -->", "<!-- end of the tree -->"
 FOLDERS = ("stream", "workers", "training", "bench")
 KINDS = {".py", ".html", ".js", ".css", ".svg"}
 COLUMN = 26
+FIRST_COMMENT = re.compile(
+    r"<!--\s*(.+?)\s*-->|^/\*+[\s*]*(.+?)\s*(?:\*/|$)|^//\s*(.+)|<title>(.+?)</title>", re.MULTILINE
+)
 
 
 def tracked() -> list[Path]:
@@ -39,7 +42,7 @@ def told(path: Path) -> str:
     if path.suffix == ".py":
         first = (ast.get_docstring(ast.parse(text)) or "").split("\n", 1)[0]
     else:
-        found = re.search(r"<!--\s*(.+?)\s*-->|/\*+\s*(.+?)\s*(?:\*/|$)|//\s*(.+)", text)
+        found = FIRST_COMMENT.search(text)
         first = next((part for part in found.groups() if part), "") if found else ""
     return first.rstrip(".")
 

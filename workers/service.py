@@ -16,8 +16,10 @@ from workers.moderation import Moderation
 from workers.ports import Card, RunsEngine, Task
 from workers.role import Role
 from workers.translation import Translating
-from workers.worker import Worker, keep_running
+from workers.worker import Worker, WorkerLimits, keep_running
 
+HANG_S: dict[Task, float] = {"captions": 10.0, "moderation": 2.0, "translation": 5.0}
+"""An engine that gives no answer for so long is replaced; captions may load a decoder in a run."""
 DEFAULT_ENGINES: dict[Task, str] = {
     "captions": "pocketsphinx",
     "moderation": "rules",
@@ -74,7 +76,16 @@ class Service:
 
         def make_worker() -> Worker:
             schedule = Schedule(profile)
-            worker = Worker(bus, make_role(), engine, schedule, clock=clock, member=self.member)
+            limits = WorkerLimits(hang_s=HANG_S[self.task])
+            worker = Worker(
+                bus,
+                make_role(),
+                engine,
+                schedule,
+                clock=clock,
+                member=self.member,
+                limits=limits,
+            )
             watch(worker)
             return worker
 

@@ -1,0 +1,1 @@
+"""Cannot wait: no event loop, socket, clock, chance or logging."""
