@@ -39,7 +39,8 @@ class WebSocketPeer(ServerConnection):
     """A ports.Peer. Frames are written straight to the transport, which tells when it is full.
 
     By default the kernel hides megabytes before a write blocks; with TCP_NOTSENT_LOWAT and a write
-    buffer limit of next to nothing, `writable` is false as soon as the network is slower than the channel.
+    buffer limit of next to nothing, `writable` is false as soon as the network is slower than the
+    channel.
     """
 
     def __init__(self, host: Host, outbox: Outbox, *args: Any, **kwargs: Any) -> None:
