@@ -47,7 +47,7 @@ def _add_train(steps: "Steps") -> None:
     step.add_argument("--steps", type=int, help="end at this step of the whole training")
     step.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
     step.add_argument("--out", type=Path, help="folder for checkpoint and curve")
-    step.add_argument("--compile-seconds", type=float, default=200.0, help="fuse steps that long")
+    step.add_argument("--no-fuse", action="store_true", help="do without torch.compile")
     step.add_argument("--tiny", action="store_true", help="a small network, to try the way")
     step.add_argument("--device", default="cuda", help="cuda or cpu")
     step.add_argument("--batch-seconds", type=float, default=400.0)
@@ -59,6 +59,7 @@ def _train(arguments: argparse.Namespace) -> None:
     import torch
 
     from .model import Shape
+    from .parallel import share_of_environment
     from .prepare import load_speech
     from .train import Job, Recipe, Trainer
 
@@ -66,13 +67,17 @@ def _train(arguments: argparse.Namespace) -> None:
         raise SystemExit("give --seconds or --steps")
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
+    torch._dynamo.config.suppress_errors = True
+    share = share_of_environment()
+    if arguments.device == "cuda":
+        torch.cuda.set_device(share.rank)
     job = Job(
         out=arguments.out or arguments.work / "checkpoint",
         device=torch.device(arguments.device),
         seconds=arguments.seconds,
         steps=arguments.steps,
         resume=arguments.resume,
-        compile_s=arguments.compile_seconds,
+        fuse=not arguments.no_fuse,
     )
     shape = Shape(width=64, layers=3, heads=2, feedforward=128) if arguments.tiny else Shape()
     recipe = Recipe(batch_s=arguments.batch_seconds, peak_rate=arguments.peak_rate)

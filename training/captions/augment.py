@@ -31,6 +31,10 @@ class WaveBank:
         self.lengths = torch.tensor(lengths, device=device)
         self.starts = torch.tensor(np.cumsum([0, *lengths[:-1]]), device=device)
         self.samples = torch.from_numpy(np.concatenate(list(waves))).to(device)
+        # a hundred small kernels become one
+        self._interpolate = (
+            torch.compile(interpolate, dynamic=True) if device.type == "cuda" else interpolate
+        )
 
     def read(self, rows: Tensor, speeds: Tensor, samples: int) -> Tensor:
         """Waves [len(rows), samples] in -1..1, zero after their end.
@@ -38,22 +42,9 @@ class WaveBank:
         A speed of 1.1 plays 10 % faster and higher. Between samples a Hann-windowed sinc of
         eight taps interpolates.
         """
-        place = torch.arange(samples, device=rows.device, dtype=torch.float64)
-        at = place[None] * speeds[:, None].double()
-        whole = at.floor().long()
-        part = (at - whole).float()
-        lengths, starts = self.lengths[rows][:, None], self.starts[rows][:, None]
-        total = torch.zeros_like(part)
-        for tap in range(1 - _SINC_HALF, _SINC_HALF + 1):
-            offset = part - tap
-            weight = (
-                torch.sinc(offset) * torch.cos(offset * (math.pi / 2 / (_SINC_HALF + 0.5))) ** 2
-            )
-            index = whole + tap
-            real = (index >= 0) & (index < lengths)
-            value = self.samples[(starts + index.clamp(min=0)).clamp(max=len(self.samples) - 1)]
-            total += torch.where(real, value.float() * weight, 0.0)
-        return torch.where(whole < lengths, total / 32768, 0.0)
+        return self._interpolate(
+            self.samples, self.starts[rows], self.lengths[rows], speeds, samples
+        )
 
     def anywhere(self, count: int, samples: int) -> Tensor:
         """`count` random stretches of the bank, whatever is in them."""
@@ -62,6 +53,27 @@ class WaveBank:
         start = (torch.rand(count, device=device) * last).long()
         index = start[:, None] + torch.arange(samples, device=device)
         return self.samples[index.clamp(max=len(self.samples) - 1)].float() / 32768
+
+
+def interpolate(
+    bank: Tensor, starts: Tensor, lengths: Tensor, speeds: Tensor, samples: int
+) -> Tensor:
+    """Rows of int16 `bank` from `starts`, read at `speeds`: floats [rows, samples]."""
+    place = torch.arange(samples, device=bank.device, dtype=torch.float64)
+    at = place[None] * speeds[:, None].double()
+    whole = at.floor().long()
+    part = (at - whole).float()
+    starts, lengths = starts[:, None], lengths[:, None]
+    total = torch.zeros_like(part)
+    for tap in range(1 - _SINC_HALF, _SINC_HALF + 1):
+        offset = part - tap
+        window = torch.cos(offset * (math.pi / 2 / (_SINC_HALF + 0.5)))
+        weight = torch.sinc(offset) * window * window
+        index = whole + tap
+        real = (index >= 0) & (index < lengths)
+        value = bank[(starts + index).clamp(0, bank.shape[0] - 1)]
+        total = total + torch.where(real, value.float() * weight, 0.0)
+    return torch.where(whole < lengths, total / 32768, 0.0)
 
 
 def vary_waves(waves: Tensor, noise: WaveBank, speech: WaveBank) -> Tensor:
@@ -144,16 +156,15 @@ def mask_mels(features: Tensor, strength: float) -> Tensor:
     """
     rows, frames, _ = features.shape
     device = features.device
-    hidden = torch.zeros(rows, frames, MELS, dtype=torch.bool, device=device)
-    for _ in range(2):
-        hidden |= _spans(rows, MELS, 24, device)[:, None, :]
-    for _ in range(max(2, round(frames / 130 * strength))):
-        hidden |= _spans(rows, frames, 32, device)[:, :, None]
-    return features.masked_fill(hidden, 0.0)
+    bands = _spans(rows, 2, MELS, 24, device)[:, None, :]
+    count = max(2, round(frames / 130 * strength))
+    times = _spans(rows, count, frames, 32, device)[:, :, None]
+    return features.masked_fill(bands | times, 0.0)
 
 
-def _spans(rows: int, size: int, widest: int, device: torch.device) -> Tensor:
-    axis = torch.arange(size, device=device)[None]
-    start = (torch.rand(rows, 1, device=device) * size).long()
-    width = torch.randint(0, widest, (rows, 1), device=device)
-    return (axis >= start) & (axis < start + width)
+def _spans(rows: int, count: int, size: int, widest: int, device: torch.device) -> Tensor:
+    """The union [rows, size] of `count` random spans."""
+    axis = torch.arange(size, device=device)
+    start = (torch.rand(rows, count, 1, device=device) * size).long()
+    width = torch.randint(0, widest, (rows, count, 1), device=device)
+    return ((axis >= start) & (axis < start + width)).any(1)

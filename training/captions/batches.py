@@ -44,11 +44,25 @@ def frames_at(samples: int, speed: float) -> int:
     return int(samples / speed) // HOP
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which of several processes this is; each takes its part of every step's recordings."""
+
+    rank: int = 0
+    world: int = 1
+
+
+ALONE = Share()
+
+
 class Epochs:
     """Draws batches for ever; every recording comes once an epoch, at a new speed each time."""
 
-    def __init__(self, samples: Sequence[int], buckets: Sequence[Bucket], seed: int) -> None:
+    def __init__(
+        self, samples: Sequence[int], buckets: Sequence[Bucket], seed: int, share: Share = ALONE
+    ) -> None:
         self._samples = samples
+        self._share = share
         self._buckets = buckets
         self._random = random.Random(seed)
         self.epoch = 0
@@ -74,7 +88,7 @@ class Epochs:
     def _split(self, number: int, group: list[tuple[int, float]]) -> list[Batch]:
         self._random.shuffle(group)
         size = self._buckets[number].rows
-        missing = -len(group) % size
-        group += self._random.choices(group, k=missing)
-        parts = [group[i : i + size] for i in range(0, len(group), size)]
-        return [Batch(number, *zip(*part, strict=True)) for part in parts]
+        together = size * self._share.world
+        group += self._random.choices(group, k=-len(group) % together)
+        starts = range(size * self._share.rank, len(group), together)
+        return [Batch(number, *zip(*group[i : i + size], strict=True)) for i in starts]

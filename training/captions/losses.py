@@ -1,5 +1,6 @@
 """What the recogniser is trained to do: four CTC heads, and two views that must agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +20,11 @@ class Weights:
     inner_phones: float = 0.2
     inner_characters: float = 0.15
     agree: float = 0.2
+
+
+DEFAULT = Weights()
+#: Log-probability of the classes that a smaller head does not have.
+IMPOSSIBLE = -1e4
 
 
 class Targets:
@@ -45,16 +51,29 @@ class Parts(NamedTuple):
     agree: Tensor
 
 
+Labels = tuple[Tensor, list[int]]
+
+
 def ctc_losses(
-    logits: Tensor, inner: Tensor, targets: Tensor, labels: list[int], frames: list[int]
-) -> tuple[Tensor, Tensor]:
-    """Connectionist temporal classification of two heads in one call, summed over the batch."""
-    both = torch.cat([logits, inner]).log_softmax(-1).transpose(0, 1)
+    heads: Sequence[Tensor], labels: Sequence[Labels], frames: list[int]
+) -> tuple[Tensor, ...]:
+    """Connectionist temporal classification, summed over the batch, one loss a head.
+
+    All heads go through one call: its kernels walk along time and leave most of a GPU idle.
+    """
+    classes = max(h.shape[-1] for h in heads)
+    longest = max(targets.shape[1] for targets, _ in labels)
+    scores = [F.pad(h.log_softmax(-1), (0, classes - h.shape[-1]), value=IMPOSSIBLE) for h in heads]
+    targets = [F.pad(t, (0, longest - t.shape[1])) for t, _ in labels]
     losses = F.ctc_loss(
-        both, targets.repeat(2, 1), frames * 2, labels * 2, zero_infinity=True, reduction="none"
+        torch.cat(scores).transpose(0, 1),
+        torch.cat(targets),
+        frames * len(heads),
+        [length for _, lengths in labels for length in lengths],
+        zero_infinity=True,
+        reduction="none",
     )
-    last, first = losses.chunk(2)
-    return last.sum(), first.sum()
+    return tuple(part.sum() for part in losses.chunk(len(heads)))
 
 
 def disagreement(logits: Tensor, frames: Tensor) -> Tensor:
@@ -74,23 +93,28 @@ def _divergence(target: Tensor, approximation: Tensor) -> Tensor:
 
 def total_loss(
     logits: Logits,
-    phones: tuple[Tensor, list[int]],
-    characters: tuple[Tensor, list[int]],
+    phones: Labels,
+    characters: Labels,
     frames: tuple[Tensor, list[int]],
-    weights: Weights,
     agree: float,
+    weights: Weights = DEFAULT,
 ) -> Parts:
     """`phones`, `characters`: labels [2B, *] and their lengths; `frames`: as tensor and as list.
 
     `agree` in 0..1 scales the consistency loss while training warms up.
     """
-    p, inner_p = ctc_losses(logits.phones, logits.inner_phones, *phones, frames[1])
-    c, inner_c = ctc_losses(logits.characters, logits.inner_characters, *characters, frames[1])
+    spoken, written, inner_spoken, inner_written = ctc_losses(
+        logits, (phones, characters, phones, characters), frames[1]
+    )
     per_phone, per_character = 1 / sum(phones[1]), 1 / sum(characters[1])
     # a pair has its labels once, the batch has them twice
     apart = 2 * weights.phones * per_phone * disagreement(logits.phones, frames[0])
-    apart += 2 * weights.characters * per_character * disagreement(logits.characters, frames[0])
-    spelt = per_phone * (weights.phones * p + weights.inner_phones * inner_p)
-    written = per_character * (weights.characters * c + weights.inner_characters * inner_c)
-    total = spelt + written + agree * weights.agree * apart
-    return Parts(total, p * per_phone, c * per_character, apart)
+    apart = apart + 2 * weights.characters * per_character * disagreement(
+        logits.characters, frames[0]
+    )
+    total = per_phone * (weights.phones * spoken + weights.inner_phones * inner_spoken)
+    total = total + per_character * (
+        weights.characters * written + weights.inner_characters * inner_written
+    )
+    total = total + agree * weights.agree * apart
+    return Parts(total, spoken * per_phone, written * per_character, apart)

@@ -75,8 +75,8 @@ class FeedForward(nn.Module):
 class Convolution(nn.Module):
     """Gated causal depthwise convolution.
 
-    The convolution is a sum of shifted products: for so few taps that is faster than cuDNN's
-    depthwise kernels in bfloat16, and it fuses.
+    Training on a GPU has a kernel of its own (depthwise.py); elsewhere the convolution is a sum
+    of shifted products, which exports well.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -92,16 +92,26 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, past: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Returns the result and the padded input, whose tail is the next chunk's past."""
         gated = F.glu(self.gate(self.norm(x)), -1)
+        if past is None and gated.is_cuda:
+            from .depthwise import slide
+
+            total, padded = slide(gated, self.taps), gated
+        else:
+            total, padded = self._shifted(gated, past)
+        total = total + self.bias.to(total.dtype)
+        return self.out(F.silu(self.inner_norm(total))), padded
+
+    def _shifted(self, gated: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         frames, kernel = gated.shape[1], self.taps.shape[0]
         if past is None:
             padded = F.pad(gated, (0, 0, kernel - 1, 0))
         else:
             padded = torch.cat([past, gated], 1)
         taps = self.taps.to(padded.dtype)
-        total = self.bias.to(padded.dtype) + padded[:, :frames] * taps[0]
+        total = padded[:, :frames] * taps[0]
         for k in range(1, kernel):
             total = total + padded[:, k : k + frames] * taps[k]
-        return self.out(F.silu(self.inner_norm(total))), padded
+        return total, padded
 
 
 class Attention(nn.Module):
@@ -199,7 +209,8 @@ class Recogniser(nn.Module):
 
     def forward(self, features: Tensor, bias: Tensor) -> Logits:
         """`features` [B, 4n, MELS] are normalised; `bias` [B or 1, 1, n, n] masks attention."""
-        x = self._subsample(F.pad(features, (0, 0, MEL_HISTORY, 0)))
+        # one kind of number for all blocks, so that they compile once
+        x = self._subsample(F.pad(features, (0, 0, MEL_HISTORY, 0))).float()
         cos, sin = rotation(x.shape[1], self.shape, x.device)
         inner: list[Tensor] = []
         for depth, block in enumerate(self.blocks, 1):

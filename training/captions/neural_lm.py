@@ -85,7 +85,7 @@ class NeuralLm(nn.Module):
         return F.linear(self.norm(x), self.pieces.weight)
 
 
-def train_pieces(text: Path, model: Path, sentences: int = 1_000_000) -> None:
+def train_pieces(text: Path, model: Path, sentences: int = 300_000) -> None:
     """A unigram SentencePiece model; MARK is the sentence mark and stands for unknown too."""
     sentencepiece.SentencePieceTrainer.train(
         input=str(text),

@@ -64,7 +64,8 @@ def prepare_text(data: Path, work: Path) -> Path:
 def load_speech(work: Path, threads: int) -> tuple[list[Utterance], list[Samples], list[Samples]]:
     """Training and held-out utterances, their waves, and the noises, out of the archives."""
     audio = work / "audio"
-    unpack_archives(work / "archives", audio)
+    if not audio.exists():
+        unpack_archives(work / "archives", audio)
     utterances = [u for u in load_corpus(work / "utterances.jsonl") if u.fold != "test"]
     waves = read_many([audio / u.audio for u in utterances], threads)
     noise = read_many(sorted((audio / "noise").glob("*.opus")), threads)

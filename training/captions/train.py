@@ -5,6 +5,8 @@ be recognised and must agree (losses.py). Short and clean speech comes first, el
 the plateau where it says blank only.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import random
@@ -25,8 +27,9 @@ from .batches import Batch, Bucket, Epochs, frames_at, make_buckets
 from .checkpoint import State, load_checkpoint, save_checkpoint
 from .corpus import Utterance
 from .features import HOP, RATE_HZ, LogMel
-from .losses import Parts, Targets, Weights, total_loss
+from .losses import Parts, Targets, total_loss
 from .model import FRAME_MELS, Logits, Recogniser, Shape, chunk_bias
+from .parallel import Group, share_of_environment
 from .phones import CHARACTER_TOKENS
 
 #: A chunk that holds any recording: attention sees everything.
@@ -74,18 +77,18 @@ class Job:
     seconds: float | None = None
     steps: int | None = None
     resume: Path | None = None
-    compile_s: float = 0.0
+    fuse: bool = True
     every: int = 500
     measure_every: int = 4000
 
 
 @contextmanager
 def compiled(net: Recogniser, on: bool) -> Iterator[None]:
-    """Within, the network's blocks run fused by torch.compile; shapes are fixed."""
+    """Within, the network's blocks run fused by torch.compile, one code for all shapes."""
     if on:
         torch._dynamo.config.recompile_limit = 64
         for block in net.blocks:
-            block.compile(dynamic=False)
+            block.compile(dynamic=True)
     try:
         yield
     finally:
@@ -110,36 +113,27 @@ Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 
 def capture_steps(
-    net: Recogniser, buckets: Sequence[Bucket], device: torch.device, compile_s: float
+    net: Recogniser, buckets: Sequence[Bucket], device: torch.device, fuse: bool
 ) -> list[Step]:
-    """A function for each bucket; on a GPU a captured graph, fused while `compile_s` lasts."""
+    """A function for each bucket; on a GPU a captured graph."""
     if device.type != "cuda":
         return [Forward(net, device) for _ in buckets]
     began = time.monotonic()
     pool = torch.cuda.graph_pool_handle()
     steps: dict[int, Step] = {}
-    for number in _middle_first(len(buckets)):
-        fuse = time.monotonic() - began < compile_s
+    # the longest first: the later ones find room in its memory
+    for number in reversed(range(len(buckets))):
         try:
             with compiled(net, fuse):
                 steps[number] = _capture(net, buckets[number], device, pool)
         except Exception as error:  # a compiler's errors have no common type
             if not fuse:
                 raise
-            print(
-                f"bucket {number}: not fused ({type(error).__name__}: {str(error)[:500]})",
-                flush=True,
-            )
-            compile_s = 0.0
-            steps[number] = _capture(net, buckets[number], device, pool)
+            print(f"not fused: {type(error).__name__}: {str(error)[:500]}", flush=True)
+            return capture_steps(net, buckets, device, fuse=False)
         took = time.monotonic() - began
-        print(f"bucket {number} {buckets[number]} captured, fused {fuse}, {took:.1f} s", flush=True)
+        print(f"bucket {number} {buckets[number]} captured, {took:.1f} s", flush=True)
     return [steps[i] for i in range(len(buckets))]
-
-
-def _middle_first(count: int) -> list[int]:
-    """Longest first, for the memory pool; it is the long buckets that hold most audio, too."""
-    return list(reversed(range(count)))
 
 
 def _capture(net: Recogniser, bucket: Bucket, device: torch.device, pool: tuple[int, int]) -> Step:
@@ -182,6 +176,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.job, self.device = recipe, job, job.device
+        self.share = share_of_environment()
         self._random = random.Random(recipe.seed)
         train = [i for i, u in enumerate(utterances) if u.fold == "train" and u.phones]
         held = [i for i, u in enumerate(utterances) if u.fold == "held" and u.phones]
@@ -193,14 +188,16 @@ class Trainer:
         self.characters = Targets(spelt, self.device)
         self.buckets = make_buckets(recipe.batch_s / 2)
         self._samples = [len(waves[i]) for i in train]
-        self.epochs = Epochs(self._samples, self.buckets, recipe.seed)
+        self.epochs = Epochs(self._samples, self.buckets, recipe.seed, self.share)
         self.mels = LogMel().to(self.device)
         self.net = Recogniser(shape, recipe.dropout).to(self.device)
         self._normalise_features()
         self.step, self.start = 0, 0.0
         if job.resume is not None:
             self._resume(job.resume)
-        self.average = [p.detach().clone() for p in self.net.parameters()]
+        self._live = [p.detach() for p in self.net.parameters()]
+        self.average = [p.clone() for p in self._live]
+        self.curve = Curve(job.out / "curve.jsonl")
 
     def _normalise_features(self) -> None:
         chosen = self._random.sample(range(len(self._samples)), min(400, len(self._samples)))
@@ -216,11 +213,11 @@ class Trainer:
     def _resume(self, folder: Path) -> None:
         weights, state = load_checkpoint(folder)
         self.net.load_state_dict(weights)
-        self.step, self.start, self.epochs.epoch = state.step, state.progress, state.epoch
+        self.step, self.start = state.step, state.progress
         # what was seen before must not come again in the same order
-        self.epochs = Epochs(self._samples, self.buckets, self.recipe.seed + state.step)
+        seed = self.recipe.seed + state.step
+        self.epochs = Epochs(self._samples, self.buckets, seed, self.share)
         self.epochs.epoch = state.epoch
-        torch.manual_seed(self.recipe.seed + state.step)
 
     def draw(self, batch: Batch) -> Drawn:
         """The batch twice over, each view varied in its own way."""
@@ -271,7 +268,6 @@ class Trainer:
             self.phones.of(rows, drawn.rows),
             self.characters.of(rows, drawn.rows),
             (drawn.frames, drawn.lengths),
-            Weights(),
             min(max(ready, 0.0), 1.0),
         )
 
@@ -279,30 +275,34 @@ class Trainer:
         """Trains until the job's end and leaves a checkpoint of the averaged weights."""
         began = time.monotonic()
         self.net.train()
-        steps = capture_steps(
-            self.net,
-            [replace(b, rows=b.rows * 2) for b in self.buckets],
-            self.device,
-            self.job.compile_s,
-        )
-        parameters = list(self.net.parameters())
+        captured = [replace(b, rows=b.rows * 2) for b in self.buckets]
+        steps = capture_steps(self.net, captured, self.device, self.job.fuse)
+        self.group = Group(self.share, list(self.net.parameters()))
+        torch.manual_seed(self.recipe.seed + self.step + self.share.rank)
+        clock = Clock(self.job, began, self.start, self.group)
         optimiser = torch.optim.AdamW(
-            parameters,
+            self.net.parameters(),
             lr=0.0,
             betas=(0.9, 0.98),
             weight_decay=self.recipe.weight_decay,
             fused=self.device.type == "cuda",
         )
-        curve = Curve(self.job.out / "curve.jsonl")
-        clock = Clock(self.job, began, self.step, self.start)
+        self._loop(steps, optimiser, clock)
+        if self.share.rank == 0:
+            self.save(min(clock.progress, 1.0))
+            for chunk in (4, 8, 16, WHOLE):
+                self.curve.write_error(self.step, self.measure(chunk), chunk)
+        self.group.close()
+
+    def _loop(self, steps: list[Step], optimiser: torch.optim.Optimizer, clock: Clock) -> None:
         first = self.step
         batches = self._batches()
         drawn = self.draw(next(batches))
         while not clock.over(self.step):
-            progress = clock.progress(self.step)
             self.step += 1
             # a fresh optimiser needs a warm-up of its own
-            rate = self.recipe.rate(min(self.step, 4 * (self.step - first)), progress)
+            warm = min(self.step, 4 * (self.step - first))
+            rate = self.recipe.rate(warm, clock.progress)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             logits = Logits(*steps[drawn.batch.bucket](drawn.features, drawn.bias))
@@ -311,29 +311,30 @@ class Trainer:
             parts = self.loss(logits, drawn)
             optimiser.zero_grad(set_to_none=True)
             parts.total.backward()
-            nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+            self.group.average_gradients()
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
             optimiser.step()
-            self._follow(parameters)
-            curve.add(parts)
+            self._follow()
             drawn = upcoming
-            if self.step % self.job.every == 0:
-                curve.write(self.step, self.epochs.epoch, rate, progress)
-            if self.step % self.job.measure_every == 0:
-                self.save(progress)
-                curve.write_error(self.step, self.measure(8))
-        self.save(min(clock.progress(self.step), 1.0))
-        for chunk in (4, 8, 16, WHOLE):
-            curve.write_error(self.step, self.measure(chunk), chunk)
+            if self.share.rank == 0:
+                self._note(parts, rate, clock.progress)
+
+    def _note(self, parts: Parts, rate: float, progress: float) -> None:
+        self.curve.add(parts)
+        if self.step % self.job.every == 0:
+            self.curve.write(self.step, self.epochs.epoch, rate, progress)
+        if self.step % self.job.measure_every == 0:
+            self.save(progress)
+            self.curve.write_error(self.step, self.measure(8))
 
     def _batches(self) -> Iterator[Batch]:
         while True:
             early = self.step < self.recipe.short_steps
             yield from self.epochs.next_epoch(576 if early else None)
 
-    def _follow(self, parameters: list[Tensor]) -> None:
+    def _follow(self) -> None:
         share = max(1 - self.recipe.average, 1 / (1 + self.step / 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(self.average, [p.detach() for p in parameters], share)
+        torch._foreach_lerp_(self.average, self._live, share)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -372,28 +373,33 @@ class Trainer:
 
 
 class Clock:
-    """How far this job has come on the whole training's curve."""
+    """How far this job has come on the whole training's curve; the same in all processes.
 
-    def __init__(self, job: Job, began: float, step: int, start: float) -> None:
-        self._job, self._began, self._step, self._start = job, began, step, start
-        self._first: float | None = None
+    `progress` is looked at every `LOOK` steps, since processes have to agree on it.
+    """
 
-    def progress(self, step: int) -> float:
-        if self._job.steps is not None:
-            return step / self._job.steps
-        assert self._job.seconds is not None
-        now = time.monotonic() - self._began
-        if self._first is None:
-            self._first = now
-        share = (now - self._first) / max(self._job.seconds - self._first, 1e-9)
-        return self._start + (1 - self._start) * share
+    LOOK = 25
+
+    def __init__(self, job: Job, began: float, start: float, group: Group) -> None:
+        self._job, self._start, self._group = job, start, group
+        self._left_s = None if job.seconds is None else job.seconds - (time.monotonic() - began)
+        self._began = time.monotonic()
+        self._looks = 0
+        self.progress = start
 
     def over(self, step: int) -> bool:
-        if self._job.steps is not None and step >= self._job.steps:
-            return True
-        if self._job.seconds is None:
-            return False
-        return time.monotonic() - self._began >= self._job.seconds
+        """To be called once a step."""
+        if self._job.steps is not None:
+            self.progress = step / self._job.steps
+        elif self._looks % self.LOOK == 0:
+            self.progress = self._group.agreed(self._share())
+        self._looks += 1
+        return self.progress >= 1.0
+
+    def _share(self) -> float:
+        assert self._left_s is not None
+        share = (time.monotonic() - self._began) / max(self._left_s, 1e-9)
+        return self._start + (1 - self._start) * share
 
 
 class Curve:

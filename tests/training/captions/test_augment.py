@@ -31,7 +31,9 @@ def test_speed_moves_pitch_and_length_alike(speed):
     read = bank.read(torch.tensor([0]), torch.tensor([speed]), 12000)[0]
     expected = 12000 / 32768 * torch.sin(2 * torch.pi * 400 * speed * torch.arange(12000) / 16000)
     length = int(8000 / speed)
-    torch.testing.assert_close(read[100 : length - 100], expected[100 : length - 100], atol=5e-3, rtol=0)
+    torch.testing.assert_close(
+        read[100 : length - 100], expected[100 : length - 100], atol=5e-3, rtol=0
+    )
     assert not read[length + 1 :].any()
 
 

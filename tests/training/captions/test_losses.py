@@ -25,7 +25,7 @@ def test_two_heads_in_one_call_are_the_two_calls():
     heads = [torch.randn(2, 9, 6, requires_grad=True) for _ in range(2)]
     targets = Targets([[1, 2, 2], [4]], torch.device("cpu"))
     labels, lengths = targets.of([1, 0], torch.tensor([1, 0]))
-    together = ctc_losses(*heads, labels, lengths, [9, 7])
+    together = ctc_losses(heads, [(labels, lengths)] * 2, [9, 7])
     for head, loss in zip(heads, together, strict=True):
         alone = torch.nn.functional.ctc_loss(
             head.log_softmax(-1).transpose(0, 1), labels, [9, 7], lengths, reduction="sum"
