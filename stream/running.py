@@ -16,6 +16,11 @@ INTERRUPTED = 130
 notes = Console(stderr=True)
 
 
+def printable(text: str) -> str:
+    """On one line, and what came from outside does not steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 @contextmanager
 def errors_told() -> Iterator[None]:
     """A known error ends the command in one line and status 1, whatever it was wrapped in.
@@ -73,5 +78,11 @@ def _known(group: BaseExceptionGroup[BaseException]) -> Exception | None:
 
 
 def _told(error: Exception) -> SystemExit:
-    notes.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    notes.print(
+        f"error: {printable(str(error))}",
+        style="red",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     return SystemExit(1)

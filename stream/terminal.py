@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.adapters.media import Recording
@@ -25,11 +24,11 @@ from stream.core.messages import (
 from stream.core.records import SAMPLE_RATE
 from stream.core.requests import Close, Kind, Open, Subscribe
 from stream.ports import Clock
+from stream.running import notes, printable
 
 PIECE_BYTES = SAMPLE_RATE // 25 * 2
 CLOSE_S = 30.0
 SHOWN: tuple[Kind, ...] = ("captions", "translations", "posts")
-notes = Console(stderr=True)
 
 
 async def ingest(
@@ -83,12 +82,12 @@ class Screen:
         line = _line(message)
         if line is None:
             return ""
-        return f"{self.CLEAR if self._is_terminal else ''}{_printable(line)}\n"
+        return f"{self.CLEAR if self._is_terminal else ''}{printable(line)}\n"
 
     def _passing(self, text: str) -> str:
         if not self._is_terminal:
             return ""
-        return f"{self.CLEAR}{self.DIM}{_printable(text)[-self._width :]}{self.PLAIN}"
+        return f"{self.CLEAR}{self.DIM}{printable(text)[-self._width :]}{self.PLAIN}"
 
 
 def _line(message: ServerMessage) -> str | None:
@@ -107,11 +106,6 @@ def _line(message: ServerMessage) -> str | None:
         case Subscribed(recovered=False):
             told = "      [something was missed]"
     return told
-
-
-def _printable(text: str) -> str:
-    """What came from outside must not steer the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _clock(seconds: float) -> str:

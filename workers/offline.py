@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.adapters.media import Recording
@@ -15,6 +14,7 @@ from stream.core import wire
 from stream.core.messages import Caption, Message, Translation, Verdict
 from stream.core.requests import Policy
 from stream.core.subtitles import to_srt, to_text, to_webvtt
+from stream.running import notes, printable
 from workers.batch import (
     answers,
     ask_moderation,
@@ -30,7 +30,6 @@ from workers.transcribe import transcribe
 
 Format = Literal["text", "srt", "vtt", "json"]
 STDIN = "-"
-notes = Console(stderr=True)
 
 
 async def transcribe_files(sources: list[str], engine: str, form: Format, chunk_ms: int) -> None:
@@ -94,9 +93,11 @@ def as_json(message: Message) -> str:
 def as_words(message: Message) -> str:
     """For a person."""
     if isinstance(message, Verdict):
-        return " ".join([message.action, *(f"({reason})" for reason in message.reasons)])
-    assert isinstance(message, Translation)
-    return message.text
+        told = " ".join([message.action, *(f"({reason})" for reason in message.reasons)])
+    else:
+        assert isinstance(message, Translation)
+        told = message.text
+    return printable(told)
 
 
 def _process(engine: str, task: Task) -> EngineProcess:

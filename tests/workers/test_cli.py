@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+import structlog
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -12,12 +21,30 @@ from stream.core import wire
 from stream.core.messages import Action, Translation, Verdict
 from stream.demo import bundled
 from tests.end_to_end import engines
-from workers.cli import app
+from workers.cli import app, main
+
+
+@dataclass
+class Piped:
+    """What a command wrote that read from a pipe."""
+
+    output: str
+    told: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.output.splitlines()]
+
 
 COMMANDS = [
     *("up", "gateway", "worker", "models", "token", "ingest", "watch"),
     *("transcribe", "gate", "translate", "topics create", "topics check"),
 ]
+Pipe = Callable[..., Piped]
+MODERATION = ("--engine", engines.MODERATION)
+TRANSLATION = ("--engine", engines.TRANSLATION)
+CAPTIONS = ("--engine", engines.CAPTIONS)
+ESCAPE = "\x1b]0;owned\x07\x1b[2J"
 SCRIPTED = (
     *("--captions", engines.CAPTIONS),
     *("--moderation", engines.MODERATION),
@@ -33,6 +60,28 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Pipe]:
+    """The command with a real pipe as its standard input; its exit status must be 0."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+
+    def run_piped(given: bytes, *arguments: str) -> Piped:
+        reading, writing = os.pipe()
+        os.write(writing, given)
+        os.close(writing)
+        with io.TextIOWrapper(os.fdopen(reading, "rb")) as source:
+            monkeypatch.setattr(sys, "stdin", source)
+            monkeypatch.setattr(sys, "argv", ["ontime", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert not ended.value.code
+        written = capfd.readouterr()
+        return Piped(written.out, written.err)
+
+    yield run_piped
+    structlog.reset_defaults()
 
 
 def told(result: Result) -> str:
@@ -111,9 +160,55 @@ def test_a_text_is_translated_in_words_or_as_the_protocols_object() -> None:
     assert (translation.text, translation.language) == ("[de] hello", "de")
 
 
+def test_posts_from_a_pipe_are_judged_in_order(pipe: Pipe) -> None:
+    posts = ["hello", "you are bad", "", "naïve 😀", "bad\tbad", "last"]
+    piped = pipe("\n".join(posts).encode(), "gate", "--json", "-", *MODERATION)
+    actions = [each["action"] for each in piped.objects]
+    assert actions == ["allow", "block", "allow", "allow", "block", "allow"]
+    assert [each["id"] for each in piped.objects] == [str(number) for number in range(len(posts))]
+    assert all(set(each["labels"]) == {"toxic"} for each in piped.objects)
+    assert piped.told == ""
+
+
+def test_translations_from_a_pipe_come_in_order(pipe: Pipe) -> None:
+    arguments = ("translate", "-", "--to", "de", "--json", *TRANSLATION)
+    texts = [each["text"] for each in pipe(b"one\r\ntwo\n\nfour", *arguments).objects]
+    assert texts == ["[de] one", "[de] two", "[de] ", "[de] four"]
+
+
+def test_with_a_budget_what_hangs_gets_the_policys_answer_and_the_rest_follows(pipe: Pipe) -> None:
+    arguments = ("gate", "--json", "-", "--budget-ms", "2000", *MODERATION)
+    verdicts = pipe(b"one\n!hang\ntwo\n", *arguments).objects
+    found = [(each["action"], each["degraded"]) for each in verdicts]
+    assert found == [("allow", False), ("review", True), ("allow", False)]
+
+
+def test_without_a_budget_an_engine_that_fails_ends_the_command() -> None:
+    assert told(run("gate", "!error", *MODERATION)) == "as the script says"
+
+
+def test_hostile_text_steers_no_terminal(pipe: Pipe) -> None:
+    text = f"bad {ESCAPE}"
+    for form in ((), ("--json",)):
+        assert "\x1b" not in pipe(text.encode(), "gate", "-", *form, *MODERATION).output
+    piped = pipe(text.encode(), "translate", "-", "--to", "de", *TRANSLATION)
+    assert piped.output == "[de] bad  ]0;owned  [2J\n"
+    assert "\x1b" not in told(run("transcribe", f"no{ESCAPE}file", *CAPTIONS))
+
+
+def test_recordings_are_transcribed_one_after_the_other() -> None:
+    recordings = [str(path) for path in bundled().recordings[:2]]
+    result = run("transcribe", *recordings, "--format", "json", *CAPTIONS)
+    objects = [orjson.loads(line) for line in result.stdout.splitlines()]
+    assert [each["file"] for each in objects] == recordings
+    for each in objects:
+        assert each["text"] == " ".join(caption["text"] for caption in each["captions"])
+        assert each["captions"][-1]["end"] == pytest.approx(each["seconds"])
+
+
 def test_translation_without_an_engine_says_what_is_missing() -> None:
     message = told(run("translate", "hello", "--to", "de"))
-    assert message.startswith("no translation engine was named; there is: none is installed")
+    assert message.startswith("no translation engine was named; there is: none yet")
 
 
 @pytest.mark.parametrize(
