@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
@@ -134,7 +134,7 @@ async def connected(server: Server) -> AsyncIterator[Client]:
         yield Client(connection)
 
 
-async def follow(server: Server, request: Subscribe) -> AsyncIterator[ServerMessage]:
+async def follow(server: Server, request: Subscribe) -> AsyncGenerator[ServerMessage, None]:
     """A channel's messages for ever: connects again and resumes where it stood.
 
     `Subscribed` comes first and after each reconnection; its `recovered` tells whether anything is

@@ -109,7 +109,7 @@ async def served(bus: Bus | None = None, **settings: Any) -> AsyncIterator[Serve
     """A gateway that has read its logs; `bus` belongs to the caller."""
     clock = AnchoredClock()
     own = bus or MemoryBus(clock, "here", partitions=PARTITIONS)
-    config = Config.load(port=0, http_port=0, **settings)
+    config = Config.load(**{"port": 0, "http_port": 0, **settings})
     async with serving(config, own, clock) as running:
         yield Served(own, clock, running.gateway, running.port, running.http_port)
     if bus is None:
