@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from stream.core.errors import EngineError, EngineLost, EngineMissing
@@ -129,7 +131,9 @@ class Child:
     def kill(self) -> None:
         """At once, also when it is stopped or hangs in a native library."""
         if self._process.returncode is None:
-            self._process.kill()
+            # Its own `kill` would first reap a process that has just ended, behind asyncio's back.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def wait(self) -> int:
         """Until the process is gone; its exit status, negative for a signal."""
