@@ -32,11 +32,10 @@ from stream.writer import Writer, WriterLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanoutLimits:
-    """`turn`, `turn_s`: deliveries and seconds between two turns of other tasks; `tick_s`: between
-    two looks at ages and silences; `silence_s`: after which a live channel is stale.
+    """`turn_s`: work between two turns of other tasks; `tick_s`: between two looks at ages and
+    silences; `silence_s`: after which a live channel is stale.
     """
 
-    turn: int = 2000
     turn_s: float = 0.002
     tick_s: float = 0.5
     silence_s: float = 3.0
@@ -118,7 +117,7 @@ class Fanout:
     def unsubscribe(self, peer: Peer, channel: str) -> None:
         """Nothing more of the channel comes; what must arrive and waits already still does."""
         self._hub.leave(channel, peer)
-        peer.outbox.leave(channel)
+        self._writer.leave(peer, channel)
 
     def send(self, peer: Peer, message: Message) -> None:
         """Answer one peer, in the order of all that it gets."""
@@ -166,13 +165,11 @@ class Fanout:
 
     async def receive(self, records: Collection[Record]) -> None:
         """Route records; others get a turn whenever that has been much work."""
-        turn = self._writer.deliveries + self.limits.turn
         began = self._clock.now()
         for record in records:
             self._route(record)
-            if self._writer.deliveries > turn or self._clock.now() - began > self.limits.turn_s:
+            if self._clock.now() - began > self.limits.turn_s:
                 await asyncio.sleep(0)
-                turn = self._writer.deliveries + self.limits.turn
                 began = self._clock.now()
 
     def _route(self, record: Record) -> None:
@@ -201,14 +198,14 @@ class Fanout:
             self._tell(delivery.message, lambda: self._item_at(delivery, furthest))
             return
         for group in self._hub.route(delivery.message):
-            for peer, subscription in tuple(group.items()):
+            for peer, subscription in tuple(group.subscriptions.items()):
                 if _is_new(delivery, subscription.start):
                     self._writer.put((peer,), self._item_at(delivery, subscription.start))
 
     def _tell(self, message: Fact | Stale, item: Callable[[], Item] | None = None) -> None:
         """To all who want it; encoded only if there are any."""
         for group in self._hub.route(message):
-            self._writer.put(group, item() if item else self._encode(message))
+            self._writer.put(group.peers, item() if item else self._encode(message))
 
     def _item_at(self, delivery: Delivery, start: Offsets) -> Item:
         """The frame that all get; one of its own for a subscriber that is ahead in some log."""

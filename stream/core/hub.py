@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from stream.core.cursor import ORDERED, Offsets
@@ -85,6 +85,31 @@ class Subscription(NamedTuple, Generic[P]):
     start: Offsets
 
 
+class Group(Generic[P]):
+    """Those of one channel who share a filter."""
+
+    __slots__ = ("_peers", "subscriptions")
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[P, Subscription[P]] = {}
+        self._peers: tuple[P, ...] | None = None
+
+    @property
+    def peers(self) -> tuple[P, ...]:
+        """The same tuple until somebody joins or leaves: to touch every peer has its price."""
+        if self._peers is None:
+            self._peers = tuple(self.subscriptions)
+        return self._peers
+
+    def add(self, subscription: Subscription[P]) -> None:
+        self.subscriptions[subscription.peer] = subscription
+        self._peers = None
+
+    def remove(self, peer: P) -> None:
+        del self.subscriptions[peer]
+        self._peers = None
+
+
 class Hub(Generic[P]):
     """Subscriptions by channel and, in it, by filter: a filter is asked once for all who share it.
 
@@ -93,7 +118,7 @@ class Hub(Generic[P]):
     """
 
     def __init__(self) -> None:
-        self._channels: dict[str, dict[Filter, dict[P, Subscription[P]]]] = {}
+        self._channels: dict[str, dict[Filter, Group[P]]] = {}
         self._joined: dict[P, dict[str, Filter]] = {}
         self._furthest: dict[str, Offsets] = {}
         self._subscriptions = 0
@@ -102,7 +127,7 @@ class Hub(Generic[P]):
         """Listen; takes the place of the peer's former subscription to the channel."""
         self.leave(channel, subscription.peer)
         groups = self._channels.setdefault(channel, {})
-        groups.setdefault(subscription.filter, {})[subscription.peer] = subscription
+        groups.setdefault(subscription.filter, Group()).add(subscription)
         self._joined.setdefault(subscription.peer, {})[channel] = subscription.filter
         furthest = self._furthest.get(channel, subscription.start)
         self._furthest[channel] = furthest.merge(subscription.start)
@@ -124,7 +149,7 @@ class Hub(Generic[P]):
         for channel in tuple(self._joined.get(peer, ())):
             self.leave(channel, peer)
 
-    def route(self, message: Fact | Stale) -> Iterator[Mapping[P, Subscription[P]]]:
+    def route(self, message: Fact | Stale) -> Iterator[Group[P]]:
         """Those who get a message, group by group; peers may leave between two groups."""
         for wanted, group in tuple(self._channels.get(message.channel, {}).items()):
             if wanted.admits(message):
@@ -140,10 +165,10 @@ class Hub(Generic[P]):
 
     def subscriptions(self, channel: str) -> list[Subscription[P]]:
         groups = self._channels.get(channel, {}).values()
-        return [subscription for group in groups for subscription in group.values()]
+        return [subscription for group in groups for subscription in group.subscriptions.values()]
 
     def listeners(self, channel: str) -> int:
-        return sum(map(len, self._channels.get(channel, {}).values()))
+        return len(self.subscriptions(channel))
 
     def statistics(self) -> dict[str, float]:
         return {
@@ -154,9 +179,9 @@ class Hub(Generic[P]):
 
     def _remove(self, channel: str, wanted: Filter, peer: P) -> None:
         groups = self._channels[channel]
-        del groups[wanted][peer]
+        groups[wanted].remove(peer)
         self._subscriptions -= 1
-        if not groups[wanted]:
+        if not groups[wanted].subscriptions:
             del groups[wanted]
         if not groups:
             del self._channels[channel], self._furthest[channel]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stream.core.channels import ChannelLimits
 from stream.core.cursor import ORDERED, Offsets, decode_cursor
 from stream.core.history import HistoryLimits
-from stream.core.messages import Caption, Fact, Message, Post, Subscribed, Translation
+from stream.core.messages import Caption, Fact, Message, Pong, Post, Subscribed, Translation
 from stream.core.outbox import OutboxLimits
 from stream.core.positions import RESULTS
 from stream.core.records import Log, Record
@@ -148,8 +148,9 @@ class Subscriber:
 
     def read(self, unread: int = 0) -> None:
         if self._gateway is not None:
+            self._gateway.fanout.send(self._peer, Pong(id=None))  # it follows all that came
             self._gateway.fanout.drain(self._peer)
-            messages = self._peer.messages()
+            *messages, _ = self._peer.messages()
             for message in messages[: len(messages) - unread]:
                 self._take(message)
             self._peer.writes.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from websockets.asyncio.server import ServerConnection
@@ -43,6 +44,9 @@ class WebSocketPeer(ServerConnection):
     channel.
     """
 
+    write: Callable[[bytes], None]
+    """Finished frames go out as they are; only while `writable`."""
+
     def __init__(self, host: Host, outbox: Outbox, *args: Any, **kwargs: Any) -> None:
         # `max_queue` bounds the frames that wait to be read
         own = {"max_queue": QUEUE_FRAMES, "write_limit": WRITE_LIMIT_BYTES, "ping_interval": None}
@@ -74,11 +78,6 @@ class WebSocketPeer(ServerConnection):
     def writable(self) -> bool:
         return not self.paused and self.protocol.state is OPEN and self.send_in_progress is None
 
-    def write(self, frames: bytes) -> None:
-        """Finished frames go out as they are; after the end they go nowhere."""
-        if self.protocol.state is OPEN and self.send_in_progress is None:
-            self.transport.write(frames)
-
     def ping_soon(self) -> None:
         """Ask for a sign of life, unless the peer does not even read what it has."""
         if self.writable():
@@ -95,6 +94,8 @@ class WebSocketPeer(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # the transport's own method: a call between costs a tenth of the write (bench/fanout.py)
+        self.write = self.transport.write
         _limit_not_sent(transport.get_extra_info("socket"))
         if hasattr(transport, "max_size"):
             transport.max_size = READ_BYTES

@@ -26,7 +26,7 @@ def listen(hub: Hub[str], peer: str, *kinds: Kind, start: Offsets = NOWHERE) -> 
 
 
 def reached(hub: Hub[str], message: Fact | Stale) -> set[str]:
-    return {peer for group in hub.route(message) for peer in group}
+    return {peer for group in hub.route(message) for peer in group.peers}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_peers_may_leave_while_a_message_is_routed() -> None:
     listen(hub, "a", "captions")
     listen(hub, "b", "captions", "posts")
     for group in hub.route(caption()):
-        for peer in tuple(group):
+        for peer in group.peers:
             hub.forget(peer)
     assert hub.channels() == []
 
