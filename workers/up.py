@@ -38,7 +38,8 @@ async def up(config: Config, engines: Mapping[Task, str], *, chunk_ms: int, demo
     ):
         begun = {task: asyncio.Event() for task in TASKS}
         for task in TASKS:
-            service = make_service(task, engines.get(task, ""), chunk_ms=chunk_ms)
+            member = f"{task}-{NODE}-{served.port}"
+            service = make_service(task, engines.get(task, ""), member=member, chunk_ms=chunk_ms)
             running = service.run(bus, clock, _watch(served, task, begun[task]))
             tasks.create_task(running, name=f"worker: {task}")
         for event in begun.values():
