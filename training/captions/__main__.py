@@ -10,7 +10,8 @@ DEFAULT_WORK = Path(".work/captions")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.captions", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
-    for add in (_add_prepare, _add_train, _add_lm):
+    made = (_add_prepare, _add_train, _add_words, _add_lm)
+    for add in (*made, _add_export, _add_measure, _add_curve):
         add(steps)
     arguments = parser.parse_args()
     arguments.run(arguments)
@@ -84,6 +85,98 @@ def _train(arguments: argparse.Namespace) -> None:
     speech = load_speech(arguments.work, os.cpu_count() or 1)
     print(f"loaded {len(speech[0])} recordings", flush=True)
     Trainer(shape, recipe, job, *speech).run()
+
+
+def _add_words(steps: "Steps") -> None:
+    step = _step(steps, "words", "build the lexicon and the n-gram language model")
+    step.add_argument("--data", type=Path, required=True, help="the data folder")
+    step.add_argument("--kenlm", type=Path, required=True, help="folder of lmplz, build_binary")
+    step.set_defaults(run=_words)
+
+
+def _words(arguments: argparse.Namespace) -> None:
+    from .corpus import load_corpus
+    from .lexicon import choose_words, write_lexicon
+    from .ngram import build_ngram
+    from .prepare import make_pronouncer
+
+    work = arguments.work
+    words = choose_words(work / "text.txt", load_corpus(work / "utterances.jsonl"))
+    (work / "vocabulary.txt").write_text("".join(f"{w}\n" for w in words), "ascii")
+    spoken = write_lexicon(work / "lexicon.txt", words, make_pronouncer(arguments.data))
+    print(f"lexicon: {spoken} of {len(words)} words")
+    print(build_ngram(arguments.kenlm, work / "text.txt", work / "vocabulary.txt", work))
+
+
+def _add_export(steps: "Steps") -> None:
+    step = _step(steps, "export", "write the step graph with 8-bit weights")
+    step.add_argument("--data", type=Path, required=True, help="the data folder")
+    step.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
+    step.add_argument("--left", type=int, default=96, help="frames of the past that are kept")
+    step.add_argument("--priors", type=float, default=0.5, help="how far priors are divided out")
+    step.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from .audio import read_many
+    from .checkpoint import load_recogniser
+    from .corpus import load_corpus
+    from .export import discount_priors, export_step, quantise_step
+    from .measure import log_probs, priors_of
+
+    work = arguments.work
+    net = load_recogniser(arguments.checkpoint or work / "checkpoint")
+    held = [u for u in load_corpus(work / "utterances.jsonl") if u.fold == "held"]
+    waves = read_many([arguments.data / "speech" / u.audio for u in held], 1)
+    scores = [phones for phones, _ in log_probs(net, waves, 8, arguments.left)]
+    discount_priors(net, priors_of(scores), arguments.priors)
+    export_step(net, work / "step.fp32.onnx", arguments.left)
+    quantise_step(work / "step.fp32.onnx", work / "step.onnx")
+    print(f"{work / 'step.onnx'}: {(work / 'step.onnx').stat().st_size / 2**20:.1f} MiB")
+
+
+def _add_measure(steps: "Steps") -> None:
+    step = _step(steps, "measure", "word error rates of the exported graph, streaming")
+    step.add_argument("--data", type=Path, required=True, help="the data folder")
+    step.add_argument("--sets", default="held", help="held or test folders, by commas")
+    step.add_argument("--chunks", default="8", help="chunk lengths in frames of 40 ms, by commas")
+    step.add_argument("--graph", default="step.onnx", help="the graph's file in the work folder")
+    step.set_defaults(run=_measure)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    import onnxruntime
+
+    from .corpus import load_corpus
+    from .decode import WordDecoder, read_lexicon
+    from .measure import measure_set, pick_set
+    from .phones import BOUNDARY, PHONE_TOKENS
+
+    work = arguments.work
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(work / arguments.graph), options)
+    lexicon = read_lexicon(work / "lexicon.txt")
+    decoder = WordDecoder(PHONE_TOKENS, BOUNDARY, lexicon, work / "words.bin")
+    utterances = load_corpus(work / "utterances.jsonl")
+    for name in arguments.sets.split(","):
+        chosen = pick_set(utterances, name)
+        for chunk in map(int, arguments.chunks.split(",")):
+            found = measure_set(session, decoder, chosen, arguments.data / "speech", chunk)
+            print(f"{name} chunk {chunk * 40} ms: {found}", flush=True)
+
+
+def _add_curve(steps: "Steps") -> None:
+    step = _step(steps, "curve", "draw the learning curve")
+    step.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
+    step.set_defaults(run=_curve)
+
+
+def _curve(arguments: argparse.Namespace) -> None:
+    from .curve import draw_curve
+
+    folder = arguments.checkpoint or arguments.work / "checkpoint"
+    draw_curve(folder / "curve.jsonl", folder / "curve.png")
 
 
 def _add_lm(steps: "Steps") -> None:

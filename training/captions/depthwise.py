@@ -5,6 +5,8 @@ Shifted products in plain torch say the same (model.py); they cost thirty passes
 and, fused by torch.compile, half a minute of compiling for each shape.
 """
 
+# ruff: noqa: N803, PLR0917 - Triton's constants are capitals, and kernels take what they take
+
 import torch
 import triton
 import triton.language as tl
@@ -17,7 +19,7 @@ SPLIT_ROWS = 32
 @triton.jit
 def _slide(
     x, taps, y, frames, K: tl.constexpr, C: tl.constexpr, R: tl.constexpr, BACK: tl.constexpr
-):  # type: ignore[no-untyped-def]  # noqa: E501, N803
+):  # type: ignore[no-untyped-def]
     rows = tl.program_id(1) * R + tl.arange(0, R)
     columns = tl.arange(0, C)
     base = tl.program_id(0).to(tl.int64) * frames * C
@@ -33,7 +35,7 @@ def _slide(
 
 
 @triton.jit
-def _correlate(x, g, parts, frames, K: tl.constexpr, C: tl.constexpr, R: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: E501, N803
+def _correlate(x, g, parts, frames, K: tl.constexpr, C: tl.constexpr, R: tl.constexpr):  # type: ignore[no-untyped-def]
     rows = tl.program_id(1) * R + tl.arange(0, R)
     columns = tl.arange(0, C)
     base = tl.program_id(0).to(tl.int64) * frames * C

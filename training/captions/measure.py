@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import torch
 from rapidfuzz.distance import Levenshtein
 
-from .audio import Samples
-from .features import LogMel
-from .model import Logits, Recogniser
-from .train import whole_logits
+from .audio import Samples, read_audio
+from .corpus import Utterance
+from .decode import Search, WordDecoder
+from .features import HOP, LogMel
+from .model import FRAME_MELS, Logits, Recogniser
+from .phones import CHARACTER_TOKENS
+from .train import collapse, whole_logits
 
 Scores = npt.NDArray[np.float32]
 
@@ -65,10 +69,72 @@ def log_probs(
     return found
 
 
+def stream_log_probs(
+    session: onnxruntime.InferenceSession, wave: Samples, chunk: int
+) -> tuple[Scores, Scores]:
+    """The same through the exported step graph, chunk by chunk, as a server would."""
+    padded = np.pad(wave, (0, -len(wave) % (HOP * FRAME_MELS)))
+    with torch.inference_mode():
+        mels = LogMel()(torch.from_numpy(padded).float()[None] / 32768).numpy()
+    caches = _empty(session)
+    parts = []
+    for start in range(0, mels.shape[1], FRAME_MELS * chunk):
+        fed = {"mels": mels[:, start : start + FRAME_MELS * chunk], **caches}
+        phones, characters, *after = session.run(None, fed)
+        caches = dict(zip(caches, after, strict=True))
+        parts.append((phones[0], characters[0]))
+    if not parts:
+        return np.empty((0, 41), np.float32), np.empty((0, 29), np.float32)
+    joined = [np.concatenate(head) for head in zip(*parts, strict=True)]
+    return joined[0], joined[1]
+
+
+def _empty(session: onnxruntime.InferenceSession) -> dict[str, npt.NDArray[np.generic]]:
+    """Caches of one stream at the start of a segment."""
+    kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+    return {
+        i.name: np.zeros([d if isinstance(d, int) else 1 for d in i.shape], kinds[i.type])
+        for i in session.get_inputs()[1:]
+    }
+
+
 def _arrays(logits: Logits) -> tuple[Scores, Scores]:
     heads = (logits.phones, logits.characters)
     phones, characters = (h.log_softmax(-1).numpy() for h in heads)
     return phones, characters
+
+
+def priors_of(scores: Sequence[Scores]) -> npt.NDArray[np.float64]:
+    """The mean probability of each class over all frames."""
+    mean: npt.NDArray[np.float64] = np.exp(np.concatenate(scores).astype(np.float64)).mean(0)
+    return mean + 1e-9
+
+
+def pick_set(utterances: Sequence[Utterance], name: str) -> list[Utterance]:
+    """The held-out fold, or a test folder."""
+    if name == "held":
+        return [u for u in utterances if u.fold == "held"]
+    return [u for u in utterances if u.fold == "test" and u.audio.startswith(f"{name}/")]
+
+
+def measure_set(
+    session: onnxruntime.InferenceSession,
+    decoder: WordDecoder,
+    utterances: Sequence[Utterance],
+    speech: Path,
+    chunk: int,
+) -> str:
+    """Word errors with the language model, and of the characters alone, as text."""
+    with_model, alone = [], []
+    for utterance in utterances:
+        phones, characters = stream_log_probs(session, read_audio(speech / utterance.audio), chunk)
+        best = decoder.decode(phones, Search())
+        with_model.append(best[0][0] if best else "")
+        letters = (CHARACTER_TOKENS[i] for i in collapse(characters.argmax(-1)))
+        alone.append(" ".join("".join(letters).split()))
+    references = [u.words for u in utterances]
+    told = word_errors(references, with_model), word_errors(references, alone)
+    return f"with the language model {told[0]}, characters alone {told[1]}"
 
 
 def save_scores(path: Path, scores: Sequence[Scores]) -> None:

@@ -106,7 +106,7 @@ def train_pieces(text: Path, model: Path, sentences: int = 300_000) -> None:
 
 
 def encode_text(text: Path, model: Path, out: Path) -> int:
-    """All sentences as uint16 pieces, each closed by MARK, compressed; returns the pieces' count."""
+    """All sentences as uint16 pieces, each closed by MARK, compressed; returns how many."""
     encoder = sentencepiece.SentencePieceProcessor(model_file=str(model))
     total = 0
     with lzma.open(out, "wb", preset=1) as file, text.open(encoding="ascii") as lines:

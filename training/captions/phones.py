@@ -37,7 +37,8 @@ _BRITISH = (
 _SUFFIXES = (
     ("NESS", "N AH S", False), ("LESS", "L AH S", False), ("FUL", "F AH L", False),
     ("MENT", "M AH N T", False), ("SHIP", "SH IH P", False), ("LIKE", "L AY K", False),
-    ("EST", "AH S T", True), ("ER", "ER", True), ("ISH", "IH SH", True), ("ABLE", "AH B AH L", True),
+    ("EST", "AH S T", True), ("ER", "ER", True), ("ISH", "IH SH", True),
+    ("ABLE", "AH B AH L", True),
 )  # fmt: skip
 
 _PREFIXES = (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("soundfile")
 
 from training.captions import augment  # noqa: E402
 from training.captions.features import LogMel  # noqa: E402
