@@ -3,6 +3,10 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Steps = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DEFAULT_WORK = Path(".work/captions")
 
@@ -15,9 +19,6 @@ def main() -> None:
         add(steps)
     arguments = parser.parse_args()
     arguments.run(arguments)
-
-
-Steps = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_prepare(steps: "Steps") -> None:

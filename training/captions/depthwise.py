@@ -16,10 +16,10 @@ ROWS = 32
 SPLIT_ROWS = 32
 
 
-@triton.jit
-def _slide(
+@triton.jit  # type: ignore[untyped-decorator]
+def _slide(  # type: ignore[no-untyped-def]
     x, taps, y, frames, K: tl.constexpr, C: tl.constexpr, R: tl.constexpr, BACK: tl.constexpr
-):  # type: ignore[no-untyped-def]
+):
     rows = tl.program_id(1) * R + tl.arange(0, R)
     columns = tl.arange(0, C)
     base = tl.program_id(0).to(tl.int64) * frames * C
@@ -34,8 +34,10 @@ def _slide(
     tl.store(y + base + rows[:, None] * C + columns[None], total.to(y.dtype.element_ty), mask=kept)
 
 
-@triton.jit
-def _correlate(x, g, parts, frames, K: tl.constexpr, C: tl.constexpr, R: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit  # type: ignore[untyped-decorator]
+def _correlate(  # type: ignore[no-untyped-def]
+    x, g, parts, frames, K: tl.constexpr, C: tl.constexpr, R: tl.constexpr
+):
     rows = tl.program_id(1) * R + tl.arange(0, R)
     columns = tl.arange(0, C)
     base = tl.program_id(0).to(tl.int64) * frames * C

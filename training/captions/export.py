@@ -53,7 +53,7 @@ def discount_priors(net: Recogniser, priors: npt.NDArray[np.float64], share: flo
     CTC's posteriors already hold a small language model's opinion; the beam adds a better one.
     """
     with torch.no_grad():
-        net.phones.bias -= share * torch.from_numpy(priors).log().float()
+        net.phones.bias.sub_(share * torch.from_numpy(priors).log().float())
 
 
 def export_step(net: Recogniser, path: Path, left: int) -> None:

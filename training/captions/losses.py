@@ -68,8 +68,8 @@ def ctc_losses(
     losses = F.ctc_loss(
         torch.cat(scores).transpose(0, 1),
         torch.cat(targets),
-        frames * len(heads),
-        [length for _, lengths in labels for length in lengths],
+        frames * len(heads),  # type: ignore[arg-type]  # lists, which torch takes too, stay here
+        [length for _, lengths in labels for length in lengths],  # type: ignore[arg-type]
         zero_infinity=True,
         reduction="none",
     )

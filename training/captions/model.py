@@ -230,6 +230,7 @@ class Recogniser(nn.Module):
         keys_values, convolution = [], []
         for depth, block in enumerate(self.blocks, 1):
             past = caches.keys_values[depth - 1], caches.convolution[depth - 1]
+            assert isinstance(block, Block)
             x, kv, conv = block.step(x, bias, turn, *past)
             keys_values.append(kv[:, frames:])
             convolution.append(conv[:, frames:])

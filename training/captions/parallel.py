@@ -40,7 +40,8 @@ class Group:
         """Afterwards every process has the mean of all gradients."""
         if self.share.world == 1:
             return
-        torch._foreach_copy_(self._views, [p.grad for p in self._parameters])
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        torch._foreach_copy_(self._views, gradients)
         dist.all_reduce(self._flat)
         self._flat /= self.share.world
         for parameter, view in zip(self._parameters, self._views, strict=True):

@@ -188,11 +188,11 @@ def _write_arpa(
             backoff = 0.0 if word in (END, UNKNOWN) else backoffs[i]
             out.write(f"{model.unigrams[i]:.6f}\t{word}\t{backoff:.6f}\n")
         out.write("\n\\2-grams:\n")
-        for i in np.flatnonzero(pairs):
-            a, b = (words[w] for w in model.pairs[i])
-            out.write(f"{min(model.pair_logs[i], 0):.5f}\t{a} {b}\t{pair_backoffs[i]:.5f}\n")
+        for row in np.flatnonzero(pairs):
+            a, b = (words[w] for w in model.pairs[row])
+            out.write(f"{min(model.pair_logs[row], 0):.5f}\t{a} {b}\t{pair_backoffs[row]:.5f}\n")
         out.write("\n\\3-grams:\n")
-        for i in np.flatnonzero(triples):
-            a, b, c = (words[w] for w in model.triples[i])
-            out.write(f"{min(model.triple_logs[i], 0):.5f}\t{a} {b} {c}\n")
+        for row in np.flatnonzero(triples):
+            a, b, c = (words[w] for w in model.triples[row])
+            out.write(f"{min(model.triple_logs[row], 0):.5f}\t{a} {b} {c}\n")
         out.write("\n\\end\\\n")

@@ -140,7 +140,7 @@ def _capture(net: Recogniser, bucket: Bucket, device: torch.device, pool: tuple[
     frames = bucket.frames // FRAME_MELS
     features = torch.randn(bucket.rows, bucket.frames, 80, device=device)
     bias = torch.zeros(bucket.rows, 1, frames, frames, dtype=torch.bfloat16, device=device)
-    graphed: Step = torch.cuda.make_graphed_callables(
+    graphed: Step = torch.cuda.make_graphed_callables(  # type: ignore[call-overload]
         Forward(net, device), (features, bias), num_warmup_iters=3, pool=pool
     )
     return graphed

@@ -10,7 +10,9 @@ SECONDS = st.lists(st.floats(0.7, 17.4), min_size=1, max_size=60)
 
 
 @given(SECONDS, st.integers(0, 5))
-def test_every_recording_comes_once_an_epoch_and_fits_its_bucket(seconds, seed):
+def test_every_recording_comes_once_an_epoch_and_fits_its_bucket(
+    seconds: list[float], seed: int
+) -> None:
     samples = [int(s * 16000) for s in seconds]
     buckets = make_buckets(60.0)
     batches = Epochs(samples, buckets, seed).next_epoch()
@@ -23,7 +25,7 @@ def test_every_recording_comes_once_an_epoch_and_fits_its_bucket(seconds, seed):
 
 
 @given(SECONDS, st.integers(2, 4))
-def test_processes_take_the_same_buckets_and_other_parts(seconds, world):
+def test_processes_take_the_same_buckets_and_other_parts(seconds: list[float], world: int) -> None:
     samples = [int(s * 16000) for s in seconds]
     buckets = make_buckets(60.0)
     drawn = [Epochs(samples, buckets, 7, Share(r, world)).next_epoch() for r in range(world)]
@@ -32,7 +34,7 @@ def test_processes_take_the_same_buckets_and_other_parts(seconds, world):
     assert covered == set(range(len(samples)))
 
 
-def test_the_same_seed_draws_the_same_epochs():
+def test_the_same_seed_draws_the_same_epochs() -> None:
     samples = [16000 * (2 + i % 5) for i in range(40)]
     one, other = (Epochs(samples, make_buckets(60.0), 3) for _ in range(2))
     assert one.next_epoch() == other.next_epoch()

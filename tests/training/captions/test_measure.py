@@ -1,5 +1,7 @@
 """Word errors, pruning and the exported graph."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -17,14 +19,14 @@ from training.captions.model import Recogniser, Shape  # noqa: E402
 from training.captions.train import collapse, edit_distance  # noqa: E402
 
 
-def test_errors_are_counted_by_words_and_their_interval_holds_the_rate():
+def test_errors_are_counted_by_words_and_their_interval_holds_the_rate() -> None:
     errors = measure.word_errors(["A B C", "D"] * 20, ["A X C", "D"] * 20)
     low, high = errors.interval()
     assert errors.rate == 25
     assert 0 < low < 25 < high < 50
 
 
-def test_repeats_collapse_and_blanks_part_them():
+def test_repeats_collapse_and_blanks_part_them() -> None:
     assert collapse(np.array([0, 3, 3, 0, 3, 5, 5, 0])) == [3, 3, 5]
     assert edit_distance([1, 2, 3], [1, 3, 3, 4]) == 2
     assert edit_distance([], [1, 1]) == 2
@@ -33,7 +35,7 @@ def test_repeats_collapse_and_blanks_part_them():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_the_exported_graph_says_what_the_network_says(tmp_path):
+def test_the_exported_graph_says_what_the_network_says(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = Recogniser(
         Shape(width=128, layers=3, heads=2, feedforward=128, kernel=5, channels=8)

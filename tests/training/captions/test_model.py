@@ -10,7 +10,7 @@ from training.captions.model import Recogniser, Shape, chunk_bias  # noqa: E402
 SHAPE = Shape(width=32, layers=3, heads=2, feedforward=64, kernel=5, channels=8)
 
 
-def small_net():
+def small_net() -> Recogniser:
     torch.manual_seed(1)
     net = Recogniser(SHAPE).eval()
     torch.nn.init.normal_(net.phone_feedback.weight, std=0.3)
@@ -20,7 +20,7 @@ def small_net():
 
 
 @pytest.mark.parametrize("chunk", [4, 8])
-def test_chunks_with_caches_equal_the_masked_whole(chunk):
+def test_chunks_with_caches_equal_the_masked_whole(chunk: int) -> None:
     net, frames, left = small_net(), 24, 8
     mels = torch.randn(2, 4 * frames, MELS)
     one = torch.tensor([frames, frames])
@@ -34,7 +34,7 @@ def test_chunks_with_caches_equal_the_masked_whole(chunk):
     torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=1e-4, rtol=1e-4)
 
 
-def test_a_stream_never_hears_its_neighbours():
+def test_a_stream_never_hears_its_neighbours() -> None:
     net = small_net()
     mels = torch.randn(3, 32, MELS)
     with torch.no_grad():
@@ -43,7 +43,7 @@ def test_a_stream_never_hears_its_neighbours():
     torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-5)
 
 
-def test_a_chunk_does_not_change_when_more_is_heard():
+def test_a_chunk_does_not_change_when_more_is_heard() -> None:
     net = small_net()
     mels = torch.randn(1, 64, MELS)
     changed = mels.clone()
@@ -55,7 +55,7 @@ def test_a_chunk_does_not_change_when_more_is_heard():
     torch.testing.assert_close(before, after)
 
 
-def test_bias_lets_a_frame_see_its_chunk_and_its_past():
+def test_bias_lets_a_frame_see_its_chunk_and_its_past() -> None:
     bias = chunk_bias(torch.tensor([6]), 8, torch.tensor([2]), torch.tensor([2]))[0, 0]
     assert (bias[4] == 0).tolist() == [False, False, True, True, True, True, False, False]
     assert bias[7, 7] == 0, "padding sees itself, or its softmax has nothing to share"

@@ -13,14 +13,14 @@ from training.captions.text import normalise, sentences, spell_number, spell_yea
         ("", ""),
     ],
 )
-def test_what_is_written_is_spelt_as_it_is_said(written, spoken):
+def test_what_is_written_is_spelt_as_it_is_said(written: str, spoken: str) -> None:
     assert normalise(written) == spoken
 
 
-def test_initials_do_not_end_a_sentence():
+def test_initials_do_not_end_a_sentence() -> None:
     assert list(sentences("J. Smith came. He went!")) == ["J SMITH CAME", "HE WENT"]
 
 
-def test_numbers_and_years():
+def test_numbers_and_years() -> None:
     assert spell_number(2_000_015) == "TWO MILLION FIFTEEN"
     assert spell_year(1900) == "NINETEEN HUNDRED"
