@@ -101,11 +101,14 @@ function quantile(sorted, share) {
   return sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)];
 }
 
-/** In a box of 120 by 40: the budget dashed, the line, what was late in red. */
+/**
+ * In a box of 120 by 40: the budget dashed, the line, what was late in red. Three budgets is the
+ * top, so that one very late message does not flatten all others.
+ */
 function sparkline(points, highest) {
   const budget = points.at(-1).budget;
-  const top = 1.15 * Math.max(budget, highest);
-  const y = (value) => (40 - (40 * value) / top).toFixed(2);
+  const top = Math.min(1.15 * Math.max(budget, highest), 3 * budget);
+  const y = (value) => (40 - (40 * Math.min(value, top)) / top).toFixed(2);
   const x = (index) => (KEPT - points.length + index + 0.5).toFixed(2);
   const line = points.map(({ total }, index) => `${x(index)},${y(total)}`).join(" ");
   const late = points.flatMap((point, index) =>

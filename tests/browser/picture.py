@@ -24,7 +24,7 @@ async def take(url: str, path: str) -> None:
             viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce"
         ) as page:
             await page.goto(url)
-            await expect(page.locator("#transcript .line").nth(3)).to_be_attached(timeout=SPEECH_MS)
+            await expect(page.locator("#transcript .line").nth(4)).to_be_attached(timeout=SPEECH_MS)
             await page.get_by_label("Your name").fill("Ann")
             await page.get_by_role("textbox", name="Message").fill("Good evening from the hall")
             await page.get_by_role("button", name="Post").click()
