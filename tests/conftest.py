@@ -1,5 +1,7 @@
 """What every test shares."""
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 # No deadline per example: the machine is shared, and a slow second is not a broken law.
@@ -9,3 +11,7 @@ settings.register_profile(
 settings.load_profile("house")
 
 pytest_plugins = ["tests.support.broker"]
+
+# Whoever starts the tests in the background has SIGINT ignored, and children inherit that: Ctrl-C
+# could not be tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
