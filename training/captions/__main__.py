@@ -63,7 +63,8 @@ def _train(arguments: argparse.Namespace) -> None:
     from .model import Shape
     from .parallel import share_of_environment
     from .prepare import load_speech
-    from .train import Job, Recipe, Trainer
+    from .recipe import Job, Recipe
+    from .train import Trainer
 
     if arguments.seconds is None and arguments.steps is None:
         raise SystemExit("give --seconds or --steps")

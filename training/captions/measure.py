@@ -14,9 +14,9 @@ from .audio import Samples, read_audio
 from .corpus import Utterance
 from .decode import Search, WordDecoder
 from .features import HOP, LogMel
+from .greedy import collapse, whole_logits
 from .model import FRAME_MELS, Logits, Recogniser
 from .phones import CHARACTER_TOKENS
-from .train import collapse, whole_logits
 
 Scores = npt.NDArray[np.float32]
 

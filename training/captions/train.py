@@ -7,143 +7,36 @@ the plateau where it says blank only.
 
 from __future__ import annotations
 
-import json
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from .audio import Samples
 from .augment import WaveBank, mask_mels, tone_mels, vary_waves, warp_mels
-from .batches import Batch, Bucket, Epochs, frames_at, make_buckets
+from .batches import Batch, Epochs, frames_at, make_buckets
+from .capture import Step, capture_steps
 from .checkpoint import State, load_checkpoint, save_checkpoint
 from .corpus import Utterance
-from .features import HOP, RATE_HZ, LogMel
+from .features import HOP, LogMel
+from .greedy import best_phones, edit_distance
 from .losses import Parts, Targets, total_loss
 from .model import FRAME_MELS, Logits, Recogniser, Shape, chunk_bias
 from .parallel import Group, share_of_environment
 from .phones import CHARACTER_TOKENS
+from .progress import Clock, Curve
+from .recipe import Job, Recipe
 
 #: A chunk that holds any recording: attention sees everything.
 WHOLE = 100_000
 CHUNKS = (WHOLE, WHOLE, 4, 8, 8, 16)
 LEFTS = (64, 96, 96, 128)
 _CHARACTER_IDS = {c: i for i, c in enumerate(CHARACTER_TOKENS)}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the weights but the data; `batch_s` counts both views."""
-
-    peak_rate: float = 8e-4
-    floor: float = 0.01
-    warm_steps: int = 2000
-    short_steps: int = 800
-    plain_steps: int = 1000
-    agree_steps: int = 2000
-    weight_decay: float = 0.03
-    dropout: float = 0.15
-    batch_s: float = 400.0
-    mask_strength: float = 2.5
-    clip: float = 1.0
-    average: float = 0.9995
-    seed: int = 0
-
-    def rate(self, step: int, progress: float) -> float:
-        """Linear warm-up, then a cosine over the whole of training down to `floor`."""
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return (
-            self.peak_rate
-            * min(step / self.warm_steps, 1.0)
-            * (cosine * (1 - self.floor) + self.floor)
-        )
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run on one machine. It ends after `steps` of the whole training, or when `seconds` of
-    this run are over, whichever is given; `resume` is a checkpoint to go on from."""
-
-    out: Path
-    device: torch.device
-    seconds: float | None = None
-    steps: int | None = None
-    resume: Path | None = None
-    fuse: bool = True
-    every: int = 500
-    measure_every: int = 4000
-
-
-@contextmanager
-def compiled(net: Recogniser, on: bool) -> Iterator[None]:
-    """Within, the network's blocks run fused by torch.compile, one code for all shapes."""
-    if on:
-        torch._dynamo.config.recompile_limit = 64
-        for block in net.blocks:
-            block.compile(dynamic=True)
-    try:
-        yield
-    finally:
-        for block in net.blocks:
-            block._compiled_call_impl = None
-
-
-class Forward(nn.Module):
-    """The network in bfloat16; a module of its own for each captured shape."""
-
-    def __init__(self, net: Recogniser, device: torch.device) -> None:
-        super().__init__()
-        self.net = net
-        self._kind = device.type
-
-    def forward(self, features: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        with torch.autocast(self._kind, torch.bfloat16, cache_enabled=False):
-            return tuple(self.net(features, bias))
-
-
-Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-
-
-def capture_steps(
-    net: Recogniser, buckets: Sequence[Bucket], device: torch.device, fuse: bool
-) -> list[Step]:
-    """A function for each bucket; on a GPU a captured graph."""
-    if device.type != "cuda":
-        return [Forward(net, device) for _ in buckets]
-    began = time.monotonic()
-    pool = torch.cuda.graph_pool_handle()
-    steps: dict[int, Step] = {}
-    # the longest first: the later ones find room in its memory
-    for number in reversed(range(len(buckets))):
-        try:
-            with compiled(net, fuse):
-                steps[number] = _capture(net, buckets[number], device, pool)
-        except Exception as error:  # a compiler's errors have no common type
-            if not fuse:
-                raise
-            print(f"not fused: {type(error).__name__}: {str(error)[:500]}", flush=True)
-            return capture_steps(net, buckets, device, fuse=False)
-        took = time.monotonic() - began
-        print(f"bucket {number} {buckets[number]} captured, {took:.1f} s", flush=True)
-    return [steps[i] for i in range(len(buckets))]
-
-
-def _capture(net: Recogniser, bucket: Bucket, device: torch.device, pool: tuple[int, int]) -> Step:
-    frames = bucket.frames // FRAME_MELS
-    features = torch.randn(bucket.rows, bucket.frames, 80, device=device)
-    bias = torch.zeros(bucket.rows, 1, frames, frames, dtype=torch.bfloat16, device=device)
-    graphed: Step = torch.cuda.make_graphed_callables(  # type: ignore[call-overload]
-        Forward(net, device), (features, bias), num_warmup_iters=3, pool=pool
-    )
-    return graphed
 
 
 @dataclass(frozen=True)
@@ -370,123 +263,3 @@ class Trainer:
                     total += len(reference)
         self.net.train()
         return wrong / max(total, 1)
-
-
-class Clock:
-    """How far this job has come on the whole training's curve; the same in all processes.
-
-    `progress` is looked at every `LOOK` steps, since processes have to agree on it.
-    """
-
-    LOOK = 25
-
-    def __init__(self, job: Job, began: float, start: float, group: Group) -> None:
-        self._job, self._start, self._group = job, start, group
-        self._left_s = None if job.seconds is None else job.seconds - (time.monotonic() - began)
-        self._began = time.monotonic()
-        self._looks = 0
-        self.progress = start
-
-    def over(self, step: int) -> bool:
-        """To be called once a step."""
-        if self._job.steps is not None:
-            self.progress = step / self._job.steps
-        elif self._looks % self.LOOK == 0:
-            self.progress = self._group.agreed(self._share())
-        self._looks += 1
-        return self.progress >= 1.0
-
-    def _share(self) -> float:
-        assert self._left_s is not None
-        share = (time.monotonic() - self._began) / max(self._left_s, 1e-9)
-        return self._start + (1 - self._start) * share
-
-
-class Curve:
-    """The learning curve, a line of JSON each time; sums stay on the device until then."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        self._sums: list[Tensor] = []
-        self._began = self._since = time.monotonic()
-
-    def add(self, parts: Parts) -> None:
-        self._sums.append(torch.stack([p.detach() for p in parts]))
-
-    def write(self, step: int, epoch: int, rate: float, progress: float) -> None:
-        means = torch.stack(self._sums).mean(0).tolist()
-        now = time.monotonic()
-        self._append(
-            step=step,
-            epoch=epoch,
-            seconds=round(now - self._began, 1),
-            rate=round(rate, 7),
-            progress=round(progress, 4),
-            step_ms=round((now - self._since) / len(self._sums) * 1000, 1),
-            **{name: round(v, 4) for name, v in zip(Parts._fields, means, strict=True)},
-        )
-        self._sums, self._since = [], now
-
-    def write_error(self, step: int, phone_error: float, chunk: int = 8) -> None:
-        self._append(step=step, chunk=chunk, held_phone_error=round(phone_error, 4))
-        self._since = time.monotonic()
-
-    def _append(self, **entry: float) -> None:
-        line = json.dumps(entry)
-        print(line, flush=True)
-        with self._path.open("a") as file:
-            file.write(line + "\n")
-
-
-def best_phones(
-    net: Recogniser, mels: LogMel, waves: Sequence[Samples], chunk: int, left: int
-) -> list[list[int]]:
-    """Greedy phones of some recordings, heard in chunks of `chunk` frames."""
-    found = whole_logits(net, mels, waves, chunk, left)
-    return [collapse(logits.phones.argmax(-1).cpu().numpy()) for logits in found]
-
-
-def whole_logits(
-    net: Recogniser, mels: LogMel, waves: Sequence[Samples], chunk: int, left: int
-) -> list[Logits]:
-    """Logits [frames, classes] of each recording; the mask stands for streaming in chunks."""
-    device = net.mean.device
-    unit = HOP * FRAME_MELS
-    longest = -(-max(len(w) for w in waves) // (8 * unit)) * 8
-    batch = torch.zeros(len(waves), longest * unit, device=device)
-    for row, wave in enumerate(waves):
-        batch[row, : len(wave)] = torch.from_numpy(wave).to(device).float() / 32768
-    frames = [-(-(len(w) // HOP) // FRAME_MELS) for w in waves]
-    lengths = torch.tensor(frames, device=device)
-    bias = chunk_bias(
-        lengths, longest, torch.full_like(lengths, chunk), torch.full_like(lengths, left)
-    )
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        kind = torch.bfloat16 if device.type == "cuda" else torch.float32
-        logits = net(net.normalise(mels(batch)), bias.to(kind))
-    return [Logits(*(x[row, :n] for x in logits)) for row, n in enumerate(frames)]
-
-
-def collapse(classes: npt.NDArray[np.int64]) -> list[int]:
-    """CTC: repeats merged, blanks dropped."""
-    if not len(classes):
-        return []
-    fresh = np.concatenate([[True], classes[1:] != classes[:-1]])
-    return [int(c) for c in classes[fresh] if c != 0]
-
-
-def edit_distance(reference: Sequence[int], found: Sequence[int]) -> int:
-    """Levenshtein distance, a row of the table at a time."""
-    hypothesis = np.asarray(found, dtype=np.int64)
-    place = np.arange(len(hypothesis) + 1)
-    row = place.copy()
-    for i, label in enumerate(reference, 1):
-        change = np.minimum(row[:-1] + (hypothesis != label), row[1:] + 1)
-        best = np.concatenate([[i], change])
-        row = np.minimum.accumulate(best - place) + place
-    return int(row[-1])
-
-
-def seconds_of(waves: Sequence[Samples]) -> float:
-    return sum(len(w) for w in waves) / RATE_HZ

@@ -15,8 +15,8 @@ import onnxruntime  # noqa: E402
 
 from training.captions import measure  # noqa: E402
 from training.captions.export import discount_priors, export_step, quantise_step  # noqa: E402
+from training.captions.greedy import collapse, edit_distance  # noqa: E402
 from training.captions.model import Recogniser, Shape  # noqa: E402
-from training.captions.train import collapse, edit_distance  # noqa: E402
 
 
 def test_errors_are_counted_by_words_and_their_interval_holds_the_rate() -> None:
