@@ -151,7 +151,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--post-ms", type=float, default=2.0, help="scripted: for each post")
     parser.add_argument("--loads", nargs="+", type=float, default=[0.2, 0.5, 0.8, 1.3])
     parser.add_argument("--seconds", type=float, default=15.0, help="for each load")
-    parser.add_argument("--waiting", type=int, default=8, help="a connection, for the capacity")
+    parser.add_argument("--waiting", type=int, default=4, help="a connection, for the capacity")
     parser.add_argument("--kafka", default="", help="HOST:PORT of a broker")
     return parser.parse_args()
 

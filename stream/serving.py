@@ -36,6 +36,7 @@ from stream.lifetime import Step, shut_down
 from stream.ports import Bus, Clock
 from stream.running import notes
 
+COLLECT = (10_000, 2, 5_000)
 READY_S = 10.0
 """A bus that is away does not keep the gate shut for longer."""
 
@@ -196,12 +197,20 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 @contextmanager
 def _settled() -> Iterator[None]:
-    """What is loaded by now stays; each full collection would look through it for 30 ms."""
+    """Keep the collector of cycles from stopping the loop.
+
+    What is loaded by now stays, so nobody looks through it again. A full collection took 50 to 250
+    ms under load, because the logs of this process keep many records; the thresholds make one rare
+    (a hundred million objects, hours at full load) and the smaller ones short.
+    """
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT)
     try:
         yield
     finally:
+        gc.set_threshold(*before)
         gc.unfreeze()
 
 

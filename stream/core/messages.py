@@ -30,7 +30,7 @@ class Action(StrEnum):
     BLOCK = "block"
 
 
-class Latency(Struct, frozen=True, kw_only=True):
+class Latency(Struct, frozen=True, gc=False, kw_only=True):
     """Milliseconds by stage; `total_ms` runs from arrival to the write to the subscriber."""
 
     ingress_ms: float = 0.0
@@ -40,7 +40,7 @@ class Latency(Struct, frozen=True, kw_only=True):
     total_ms: float = 0.0
 
 
-class Word(Struct, frozen=True, kw_only=True):
+class Word(Struct, frozen=True, gc=False, kw_only=True):
     """A word, when it was said (seconds) and how sure the recogniser is (0 to 1)."""
 
     word: str
@@ -49,8 +49,8 @@ class Word(Struct, frozen=True, kw_only=True):
     confidence: float
 
 
-class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Root of what a server sends."""
+class Message(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
+    """Root of what a server sends; values, so the collector of cycles need not look at them."""
 
 
 class Caption(Message, frozen=True, kw_only=True, tag="caption"):
@@ -228,15 +228,7 @@ class Error(Message, frozen=True, kw_only=True, tag="error"):
 Ordered = Caption | Translation | Post | Retract | Review | Decision
 Fact = Ordered | Verdict | Gap
 ServerMessage = (
-    Fact
-    | Stale
-    | Subscribed
-    | Unsubscribed
-    | Opened
-    | Closed
-    | Configured
-    | Pong
-    | Error
+    Fact | Stale | Subscribed | Unsubscribed | Opened | Closed | Configured | Pong | Error
 )
 Kind = Literal["captions", "translations", "posts", "reviews"]
 

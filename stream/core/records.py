@@ -51,7 +51,7 @@ class Position(NamedTuple):
 Headers = Mapping[str, bytes]
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """A record as the bus gives it; nothing in it is trusted before core/wire.py has read it."""
 
     log: Log
@@ -77,7 +77,7 @@ class Batch(NamedTuple):
     truncated: tuple[Truncation, ...] = ()
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class Origin(Struct, frozen=True, gc=False, kw_only=True):
     """Where a result comes from: who made it, from input that arrived when, with which budget.
 
     `to` names the gateway that waits for it ("" for nobody). `settled` is the sample at which the
@@ -95,7 +95,7 @@ class Origin(Struct, frozen=True, kw_only=True):
         return self.arrived + self.budget_ms / 1000
 
 
-class AudioChunk(Struct, frozen=True, kw_only=True):
+class AudioChunk(Struct, frozen=True, gc=False, kw_only=True):
     """Audio of a channel: samples `start` and following of `epoch`; `last` ends the epoch.
 
     `pcm` holds little-endian 16-bit samples (even length; empty only with `last`).
@@ -112,7 +112,7 @@ class AudioChunk(Struct, frozen=True, kw_only=True):
     last: bool = False
 
 
-class PostJob(Struct, frozen=True, kw_only=True):
+class PostJob(Struct, frozen=True, gc=False, kw_only=True):
     """A post that waits for its verdict; `id` is unique, `gateway` waits ("" for nobody)."""
 
     id: str
@@ -125,7 +125,7 @@ class PostJob(Struct, frozen=True, kw_only=True):
     budget_ms: int
 
 
-class TextJob(Struct, frozen=True, kw_only=True):
+class TextJob(Struct, frozen=True, gc=False, kw_only=True):
     """A text that waits for its translation."""
 
     id: str
@@ -138,13 +138,13 @@ class TextJob(Struct, frozen=True, kw_only=True):
     budget_ms: int
 
 
-class Claim(Struct, frozen=True, kw_only=True, tag_field="type", tag="claim"):
+class Claim(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="claim"):
     """From here on, only `owner` speaks in this log (design: fence)."""
 
     owner: str
 
 
-class Progress(Struct, frozen=True, kw_only=True, tag_field="type", tag="progress"):
+class Progress(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="progress"):
     """A channel's audio has been decoded up to `audio_end` seconds; `over` with its last sample."""
 
     channel: str
@@ -153,7 +153,7 @@ class Progress(Struct, frozen=True, kw_only=True, tag_field="type", tag="progres
     over: bool = False
 
 
-class Failure(Struct, frozen=True, kw_only=True, tag_field="type", tag="failure"):
+class Failure(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="failure"):
     """The request `id` cannot be answered by this role: `code` and `message` of the error."""
 
     id: str
