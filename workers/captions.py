@@ -29,14 +29,16 @@ NOTHING = Outcome()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionLimits:
     """`chunk_ms`: least audio worth a run; `run_ms`: most audio in one run; `lag_s`: audio older
-    than this is skipped, with a gap; `catch_up_s`: how long a run that is behind may wait;
-    `progress_s`: audio between two progress records.
+    than this is skipped, with a gap; `behind_s`: waiting audio above which partials are left out;
+    `patience_s`: the deadline of audio that has none any more, which is to be decoded all the
+    same; `progress_s`: audio between two progress records.
     """
 
     chunk_ms: int = 160
     run_ms: int = 2_000
     lag_s: float = 60.0
-    catch_up_s: float = 5.0
+    behind_s: float = 1.0
+    patience_s: float = 3_600.0
     progress_s: float = 1.0
 
 
@@ -132,16 +134,18 @@ class Captions:
         if track.finishing:
             return self._finish(channel, said + progress)
         closed = track.settle(answer.settled)
-        channel.quiet = channel.quiet and track.pending >= self._least_samples
+        channel.quiet = self._is_late(channel)
         return Outcome(said + progress, self._next_job(channel), closed)
 
     def expire(self, job: Job, now: float) -> Outcome:
-        """Too late for a partial: go on in larger pieces, finals only, until caught up."""
+        """Too late for this partial. The audio is decoded all the same: what is a little behind
+        with a late partial, what is far behind in larger pieces, finals only, until caught up.
+        """
         channel = self._channels.get(job.channel)
         if channel is None or channel.running:
             return NOTHING
-        channel.quiet = True
-        return Outcome(jobs=(self._job(channel, now + self._limits.catch_up_s, final=True),))
+        channel.quiet = self._is_late(channel)
+        return Outcome(jobs=(self._job(channel, now + self._limits.patience_s, final=True),))
 
     def lost(self, now: float) -> Outcome:
         """Every stream is told again from its settled point, also those that run now."""
@@ -189,6 +193,9 @@ class Captions:
     def _least_samples(self) -> int:
         return self._limits.chunk_ms * SAMPLE_RATE // 1000
 
+    def _is_late(self, channel: _Channel) -> bool:
+        return channel.tracks[0].pending > self._limits.behind_s * SAMPLE_RATE
+
     def _is_behind(self, channel: _Channel, chunk: AudioChunk, now: float) -> bool:
         """Audio that is not worth decoding any more; the chunk after it finds the gap."""
         waiting = sum(track.pending for track in channel.tracks) / SAMPLE_RATE
@@ -234,7 +241,7 @@ class Captions:
         if channel.running or channel.queued or not enough or newest is None:
             return ()
         if channel.quiet:
-            return (self._job(channel, newest.arrived + self._limits.catch_up_s, final=True),)
+            return (self._job(channel, newest.read + self._limits.patience_s, final=True),)
         deadline = newest.arrived + channel.chunk.budget_ms / 1000
         return (self._job(channel, deadline, final=track.complete),)
 

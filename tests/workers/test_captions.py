@@ -215,13 +215,24 @@ def test_audio_that_ends_the_engine_is_skipped_with_a_gap() -> None:
     assert reader.asked[-1].start == CHUNK
 
 
-def test_a_job_that_is_late_goes_on_without_partials() -> None:
+def test_a_late_job_brings_its_partial_late() -> None:
     reader = Reader()
     reader.hear(0, CHUNK)
-    reader.take(reader.role.expire(reader.jobs.pop(), 1.0))
+    (again,) = reader.role.expire(reader.jobs.pop(), 1.0).jobs
+    assert again.deadline > 1_000
+    reader.jobs.append(again)
+    reader.run()
+    assert not reader.asked[-1].quiet
+    assert len(reader.results(Caption)) == 1
+
+
+def test_audio_far_behind_is_decoded_without_partials_until_it_has_caught_up() -> None:
+    reader = Reader()
+    reader.hear(0, 8 * CHUNK)
+    reader.take(reader.role.expire(reader.jobs.pop(), 3.0))
     reader.run()
     assert reader.asked[-1].quiet
-    reader.hear(CHUNK, CHUNK)
+    reader.hear(8 * CHUNK, CHUNK)
     reader.run()
     assert not reader.asked[-1].quiet
 
