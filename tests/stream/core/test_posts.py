@@ -72,9 +72,9 @@ def test_silence_is_answered_by_the_policy(fallback: Fallback, action: Action) -
     posts = make_posts(fallback)
     posts.ask(gate(budget_ms=100), ME, 0.0)
     due = posts.next_due()
-    assert due == pytest.approx(0.092)
-    assert posts.expire(0.09) == []
-    (answer,) = told(posts.expire(0.092))
+    assert due == pytest.approx(0.085)
+    assert posts.expire(0.084) == []
+    (answer,) = told(posts.expire(0.085))
     assert answer.action is action
     assert answer.degraded
     assert answer.rung is Rung.REPEAT
