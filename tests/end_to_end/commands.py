@@ -16,7 +16,7 @@ from tests.end_to_end import engines
 
 ONTIME = Path(sys.executable).with_name("ontime")
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 25.0
+PATIENCE_S = 50.0
 """Whoever waits longer waits for nothing; a loaded machine takes ten seconds to start a command."""
 PAGE = r"page and WebSocket +(https?)://127\.0\.0\.1:(\d+)/"
 BACKENDS = r"HTTP for backends +(https?)://127\.0\.0\.1:(\d+)"
