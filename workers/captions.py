@@ -134,7 +134,7 @@ class Captions:
         if track.finishing:
             return self._finish(channel, said + progress)
         closed = track.settle(answer.settled)
-        channel.quiet = self._is_late(channel)
+        channel.quiet = channel.quiet and self._is_late(channel)
         return Outcome(said + progress, self._next_job(channel), closed)
 
     def expire(self, job: Job, now: float) -> Outcome:
