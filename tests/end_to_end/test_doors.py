@@ -83,7 +83,7 @@ async def test_a_publisher_publishes_on_its_channels_only(
         assert error["code"] == "not_allowed"
         await peer.ask("subscribed", type="subscribe", channel="studio-1")
         await peer.ask("opened", type="open", channel="studio-1", budget_ms=60_000)
-        await publish(peer, 3.2)
+        await publish(peer, 3.4)  # a segment, and enough behind it for another run
         (final,) = await hear_finals(peer, 1)
         assert final["channel"] == "studio-1"
 
