@@ -6,7 +6,7 @@ frame on the epoch's samples, and decoders are begun anew for every segment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Generic, Protocol, TypeVar
@@ -21,6 +21,9 @@ from workers.ports import Audio, Card, Heard, Hypothesis, Question
 
 STABLE_AFTER_SAMPLES = 2 * 5_120
 """Two chunks of 320 ms."""
+
+Write = Callable[[Sequence[Word]], Sequence[Word]]
+"""Spoken words as people write them: case, punctuation, numbers (engines/formatting)."""
 
 State = TypeVar("State")
 
@@ -68,16 +71,24 @@ class SegmentingRecogniser(Generic[State]):
     """An engine for captions, made of a card, a detector, rules for endpoints and a decoder.
 
     Every segment brings a final, with an empty text where nothing could be made out, so that
-    whatever an earlier partial of it showed is replaced whoever decodes it.
+    whatever an earlier partial of it showed is replaced whoever decodes it. `write` is applied to
+    the words of finals only: partials show words as they are spoken.
     """
 
     def __init__(
-        self, card: Card, detector: SpeechDetector, rules: EndpointRules, decoder: Decoder[State]
+        self,
+        card: Card,
+        detector: SpeechDetector,
+        rules: EndpointRules,
+        decoder: Decoder[State],
+        *,
+        write: Write = tuple,
     ) -> None:
         self.card = card
         self._detector = detector
         self._rules = rules
         self._decoder = decoder
+        self._write = write
         self._streams: dict[str, _Stream[State]] = {}
 
     def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Heard]:
@@ -145,7 +156,7 @@ class SegmentingRecogniser(Generic[State]):
     def _final(self, stream: _Stream[State], closed: Closed) -> Hypothesis:
         segment, stream.segment = stream.segment, None
         assert segment is not None
-        words = tuple(self._decoder.end(segment.state))
+        words = tuple(self._write(self._decoder.end(segment.state)))
         text = " ".join(word.word for word in words)
         return Hypothesis(
             start=segment.start,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung, Word
@@ -163,6 +164,20 @@ def test_the_end_of_the_audio_brings_its_last_samples_too() -> None:
     (said,) = finals(hear(recogniser()[0], pcm, []))
     assert (said.start, said.ended) == (0, 4 * 512 + 100)
     assert said.words[1].word == str(4 * 512 + 100)
+
+
+def test_finals_are_written_as_people_write_them_and_partials_as_they_are_spoken() -> None:
+    def write(words: Sequence[Word]) -> list[Word]:
+        return [replace(word, word=f"<{word.word}>") for word in words]
+
+    engine = SegmentingRecogniser(CARD, LoudnessDetector(), RULES, CountingDecoder(), write=write)
+    partial, final = (
+        said for each in hear(engine, sound([(True, 4)]), [1_024]) for said in each.hypotheses
+    )
+    assert "<" not in partial.text
+    assert final.text == " ".join(word.word for word in final.words)
+    assert final.text.startswith("<0> <2048> <")
+    assert final.stable == len(final.text)
 
 
 def test_streams_of_a_batch_are_decoded_together() -> None:
