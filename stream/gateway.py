@@ -29,7 +29,7 @@ from stream.following import EVERYTHING_S, Follower
 from stream.gate import Gate
 from stream.ingress import Connection, Ingress, Services
 from stream.ports import Bus, Clock, Peer
-from stream.publishing import PublishingLimits, Resampler, Studio
+from stream.publishing import Decoder, PublishingLimits, Studio
 from stream.site import Site
 from stream.translating import Translator
 
@@ -38,7 +38,7 @@ class Tools(NamedTuple):
     """What adapters give: `frame` makes a finished frame of JSON, the same for all peers."""
 
     frame: Callable[[bytes], bytes]
-    make_resampler: Callable[[int], Resampler]
+    make_decoder: Callable[[str, int], Decoder]
 
 
 class Gateway:
@@ -60,7 +60,7 @@ class Gateway:
         self._studio = Studio(
             bus,
             clock,
-            tools.make_resampler,
+            tools.make_decoder,
             self._fanout.captions_read,
             _publishing_limits(config),
         )

@@ -181,9 +181,9 @@ class Conversation:
             case StartAudio(request=request, epoch=epoch):
                 self._publisher = Publisher(self._services.studio, request, epoch, self)
                 self.tell(Opened(id=request.id, channel=request.channel, epoch=epoch))
-            case PutAudio(pcm=pcm):
+            case PutAudio(piece=piece):
                 assert self._publisher is not None
-                await self._publisher.put(pcm)
+                await self._publisher.put(piece)
             case EndAudio(request=closing):
                 await self._end_audio(closing)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from stream.alarm import Alarm
 from stream.core import wire
-from stream.core.errors import BusError, BusFull, OntimeError, Unavailable
-from stream.core.feed import BYTES_PER_SAMPLE, Feed
+from stream.core.errors import BusError, BusFull, Malformed, OntimeError, Unavailable
+from stream.core.feed import BYTES_PER_SAMPLE, Feed, Pace
 from stream.core.messages import Closed, Error
 from stream.core.pending import Asked, Pending
 from stream.core.records import SAMPLE_RATE, AudioChunk, Log, Position, Progress, Topic
@@ -21,21 +21,27 @@ from stream.ports import Bus, Clock
 READ_AGAIN_S = 0.01
 
 
-class Resampler(Protocol):
-    """Mono s16le of a rate given before to 16 kHz, piece by piece."""
+class Decoder(Protocol):
+    """What a publisher sends, as 16 kHz mono s16le; empty pieces give others a turn."""
 
-    def resample(self, pcm: bytes) -> bytes: ...
+    def decode(self, piece: bytes) -> Iterator[bytes]:
+        """The samples that a piece completes. Raises Malformed when the recording is broken."""
 
-    def flush(self) -> bytes: ...
+    def flush(self) -> bytes:
+        """What is still inside; nothing may follow."""
 
 
 class PublishingLimits(NamedTuple):
     """A publisher may run `ahead_s` ahead of real time, then it is read no further.
 
+    More than `piece_s` in one piece breaks its audio off, for the rest would take too long to come.
+    Of compressed audio `compressed_per_s` bytes a second are read (Opus has 64,000 at most).
     `closed` is waited for `closing_s`; giving up on a bus that takes nothing takes `leaving_s`.
     """
 
     ahead_s: float = 10.0
+    piece_s: float = 30.0
+    compressed_per_s: int = 65_536
     closing_s: float = 30.0
     leaving_s: float = 2.0
     closing: int = 10_000
@@ -56,14 +62,14 @@ class Studio:
         self,
         bus: Bus,
         clock: Clock,
-        make_resampler: Callable[[int], Resampler],
+        make_decoder: Callable[[str, int], Decoder],
         captions_read: Callable[[str], int],
         limits: PublishingLimits = PublishingLimits(),  # noqa: B008
     ) -> None:
         self.bus = bus
         self.clock = clock
         self.limits = limits
-        self.make_resampler = make_resampler
+        self.make_decoder = make_decoder
         self.opened = 0
         self.live = 0
         self.chunks = 0
@@ -139,29 +145,57 @@ class Studio:
 
 
 class Publisher:
-    """One epoch of a channel, from `open` to `close` or the connection's end."""
+    """One epoch of a channel, from `open` to `close` or the connection's end.
+
+    Audio that cannot be decoded is told once; what follows it is not listened to.
+    """
 
     def __init__(self, studio: Studio, request: Open, epoch: str, asker: Asker) -> None:
-        self.feed = Feed(request, epoch, studio.clock.now())
+        now = studio.clock.now()
+        self.feed = Feed(request, epoch, now)
         self._studio = studio
         self._asker = asker
-        self._resampler = studio.make_resampler(request.sample_rate)
+        self._decoder = studio.make_decoder(request.encoding, request.sample_rate)
+        self._compressed = request.encoding != "pcm_s16le"
+        self._bytes = Pace(studio.limits.compressed_per_s, now)
+        self._broken = False
         studio.opened += 1
         studio.live += 1
 
-    async def put(self, pcm: bytes) -> None:
-        """Publish samples at the publisher's rate; waits while it is too far ahead."""
-        studio = self._studio
-        now = studio.clock.now()
-        await self._publish(self.feed.put(self._resampler.resample(pcm), now))
-        ahead_s = self.feed.ahead_s(now) - studio.limits.ahead_s
+    async def put(self, piece: bytes) -> None:
+        """Publish what a piece holds; waits while the publisher is too far ahead.
+
+        Raises Malformed for the piece in which the audio breaks off.
+        """
+        if self._broken:
+            return
+        try:
+            await self._put(piece)
+        except Malformed:
+            self._broken = True
+            raise
+        now, limits = self._studio.clock.now(), self._studio.limits
+        ahead_s = max(self.feed.ahead_s(now), self._bytes.ahead_s(now)) - limits.ahead_s
         if ahead_s > 0:
             await asyncio.sleep(ahead_s)
+
+    async def _put(self, piece: bytes) -> None:
+        studio = self._studio
+        if self._compressed:
+            self._bytes.add(len(piece))
+        for pcm in self._decoder.decode(piece):
+            now = studio.clock.now()
+            await self._publish(self.feed.put(pcm, now))
+            if self.feed.ahead_s(now) > studio.limits.ahead_s + studio.limits.piece_s:
+                most = f"{studio.limits.piece_s:g} s"
+                raise Malformed("audio", f"more than {most} in a piece", f"at most {most}")
+            if self._compressed:
+                await asyncio.sleep(0)  # a recording of many small packets must not hold up others
 
     async def end(self) -> None:
         """Publish what is left, marked as the last. Raises BusError where the bus takes nothing."""
         self._studio.live -= 1
-        chunks = self.feed.end(self._resampler.flush(), self._studio.clock.now())
+        chunks = self.feed.end(self._decoder.flush(), self._studio.clock.now())
         try:
             async with asyncio.timeout(self._studio.limits.leaving_s):
                 await self._publish(chunks)

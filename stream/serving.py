@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from stream.adapters.clock import AnchoredClock
 from stream.adapters.http import HttpServer, make_app
-from stream.adapters.media import Resampler
+from stream.adapters.media import make_decoder
 from stream.adapters.metrics import Metrics
 from stream.adapters.tokens import NoTokens, Tokens
 from stream.adapters.websocket import (
@@ -94,7 +94,7 @@ class _Servers:
         self._bus = bus
         self.parts: dict[str, Part] = {}
         name = f"gateway-{secrets.token_hex(6)}"
-        self.gateway = gateway = Gateway(bus, clock, name, config, Tools(text_frame, Resampler))
+        self.gateway = gateway = Gateway(bus, clock, name, config, Tools(text_frame, make_decoder))
         hooks = Hooks(
             serve=gateway.serve,
             drained=gateway.drained,

@@ -10,6 +10,27 @@ LONGEST_SAMPLES = 5 * GRID_SAMPLES
 BYTES_PER_SAMPLE = 2
 
 
+class Pace:
+    """How far something that should come at `per_s` units a second is ahead of that.
+
+    Who paused starts anew: what was saved up by silence is not spent on a flood.
+    """
+
+    def __init__(self, per_s: float, now: float) -> None:
+        self._per_s = per_s
+        self._began = now
+        self._came = 0
+
+    def add(self, units: int) -> None:
+        self._came += units
+
+    def ahead_s(self, now: float) -> float:
+        ahead = self._began + self._came / self._per_s - now
+        if ahead < 0:
+            self._began -= ahead
+        return max(0.0, ahead)
+
+
 class Feed:
     """One epoch of a channel's audio, 16 kHz mono s16le.
 
@@ -20,14 +41,13 @@ class Feed:
     def __init__(self, request: Open, epoch: str, now: float) -> None:
         self.request = request
         self.epoch = epoch
-        self._opened = now
+        self._pace = Pace(SAMPLE_RATE, now)
         self._start = 0
         self._rest = b""
-        self._received = 0
 
     def put(self, pcm: bytes, now: float) -> list[AudioChunk]:
         """The records that `pcm` completes; `now` is when its last sample arrived."""
-        self._received += len(pcm) // BYTES_PER_SAMPLE
+        self._pace.add(len(pcm) // BYTES_PER_SAMPLE)
         pcm = self._rest + pcm
         grid = GRID_SAMPLES * BYTES_PER_SAMPLE
         whole = len(pcm) // grid * grid
@@ -41,14 +61,8 @@ class Feed:
         return [*chunks, self._chunk(self._rest, now, last=True)]
 
     def ahead_s(self, now: float) -> float:
-        """Seconds of audio that came faster than they could be spoken.
-
-        A publisher that paused starts anew: what it saved up by silence is not spent on a flood.
-        """
-        ahead = self._opened + self._received / SAMPLE_RATE - now
-        if ahead < 0:
-            self._opened -= ahead
-        return max(0.0, ahead)
+        """Seconds of audio that came faster than they could be spoken."""
+        return self._pace.ahead_s(now)
 
     def _chunk(self, pcm: bytes, now: float, *, last: bool = False) -> AudioChunk:
         request = self.request

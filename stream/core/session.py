@@ -14,7 +14,6 @@ from stream.core.errors import (
     Refused,
     TooBig,
     TooMany,
-    Unavailable,
     Unreadable,
 )
 from stream.core.feed import make_epoch
@@ -59,9 +58,9 @@ class StartAudio(NamedTuple):
 
 
 class PutAudio(NamedTuple):
-    """Samples of the open channel: an even number of bytes, above 0."""
+    """Audio of the open channel: samples in an even number of bytes, or a piece of a recording."""
 
-    pcm: bytes
+    piece: bytes
 
 
 class EndAudio(NamedTuple):
@@ -161,7 +160,8 @@ class Session:
             raise Unreadable("frame", "binary", "text, or an open before it")
         if len(frame) > wire.BINARY_LIMIT_BYTES:
             raise TooBig("frame", f"{len(frame)} bytes", f"at most {wire.BINARY_LIMIT_BYTES}")
-        if len(frame) % 2 or not frame:
+        odd = len(frame) % 2 and self.open.encoding == "pcm_s16le"
+        if odd or not frame:
             raise Malformed("chunk", f"{len(frame)} bytes", "an even number above 0")
         return [PutAudio(frame)]
 
@@ -199,8 +199,6 @@ class Session:
         self.permissions.demand("publish", request.channel)
         if self.open is not None:
             raise Refused(f"channel {self.open.channel} is open, expected one open a connection")
-        if request.encoding != "pcm_s16le":
-            raise Unavailable(f"encoding is {request.encoding}, this server takes pcm_s16le")
         self.open = request
         return [StartAudio(request, make_epoch(now, self._random_bits(32)))]
 

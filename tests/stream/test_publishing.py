@@ -5,15 +5,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from stream.adapters.media import Resampler
+from stream.adapters.media import make_decoder
 from stream.core import wire
-from stream.core.errors import BusFull
+from stream.core.errors import BusFull, Malformed
 from stream.core.messages import Closed, Error
 from stream.core.records import AudioChunk, Log, Progress, Topic
-from stream.core.requests import Close, Open
+from stream.core.requests import Close, Encoding, Open
 from stream.publishing import Publisher, PublishingLimits, Studio
 from tests.support import virtual
 from tests.support.askers import FailingBus, KeptAsker
+from tests.support.opus import head, page, record
 
 SECOND = bytes(32_000)
 
@@ -26,11 +27,11 @@ class House:
         self.bus = FailingBus(clock, "here", partitions=1)
         self.captions_read = 0
         limits = PublishingLimits(ahead_s=2.0)
-        self.studio = Studio(self.bus, clock, Resampler, lambda _: self.captions_read, limits)
+        self.studio = Studio(self.bus, clock, make_decoder, lambda _: self.captions_read, limits)
         self.asker = KeptAsker()
 
-    def open(self) -> Publisher:
-        return Publisher(self.studio, Open(channel="demo"), "e", self.asker)
+    def open(self, encoding: Encoding = "pcm_s16le") -> Publisher:
+        return Publisher(self.studio, Open(channel="demo", encoding=encoding), "e", self.asker)
 
     async def chunks(self) -> list[AudioChunk]:
         reader = await self.bus.tail([Log(Topic.AUDIO, 0)], 1e9)
@@ -133,5 +134,56 @@ def test_without_a_worker_closed_comes_after_an_error() -> None:
         assert "within 30 s" in error.message
         assert closed == Closed(id="c", channel="demo")
         assert house.asker.times[0] == pytest.approx(30.0)
+
+    in_house(test)
+
+
+def test_a_browsers_recording_is_published_as_samples() -> None:
+    async def test(house: House) -> None:
+        publisher = house.open("opus")
+        recording = record("webm", 2.0)
+        for begin in range(0, len(recording), 777):
+            await publisher.put(recording[begin : begin + 777])
+        await publisher.end()
+        chunks = await house.chunks()
+        assert sum(len(chunk.pcm) for chunk in chunks) / 32_000 == pytest.approx(2.0, abs=0.05)
+        assert chunks[-1].last
+
+    in_house(test)
+
+
+def test_a_recording_that_breaks_off_is_told_once() -> None:
+    async def test(house: House) -> None:
+        publisher = house.open("opus")
+        await publisher.put(record("ogg"))
+        with pytest.raises(Malformed, match="ogg page is begun by"):
+            await publisher.put(b"?!no page begins so")
+        await publisher.put(b"nor so")
+        await publisher.end()
+        assert (await house.chunks())[-1].last
+
+    in_house(test)
+
+
+def test_a_small_piece_that_holds_hours_breaks_off() -> None:
+    async def test(house: House) -> None:
+        publisher = house.open("opus")
+        bomb = page([head()], flags=2) + page([b"\x1b\x02"] * 255) * 200  # 102 minutes
+        with pytest.raises(Malformed, match="more than 30 s in a piece"):
+            await publisher.put(bomb)
+        assert publisher.feed.ahead_s(now()) < 2.0 + 30.0 + 0.2
+
+    in_house(test)
+
+
+def test_bytes_without_audio_are_read_slowly() -> None:
+    async def test(house: House) -> None:
+        publisher = house.open("opus")
+        began = now()
+        await publisher.put(page([head()], flags=2))
+        for _ in range(4):
+            await publisher.put(page([b""] * 255) * 400)
+        assert now() - began > 4.0
+        assert house.studio.chunks == 0
 
     in_house(test)

@@ -245,7 +245,7 @@ async def test_a_translation_worker_answers_or_says_why_not(house: Served) -> No
         ('{"type": "sing"}', "malformed", None),
         ('{"type": "subscribe", "channel": "demo", "since": "nonsense"}', "malformed", None),
         ('{"type": "close", "channel": "demo"}', "refused", None),
-        ('{"type": "open", "channel": "d", "encoding": "opus"}', "unavailable", None),
+        ('{"type": "open", "channel": "d", "encoding": "mp3"}', "malformed", None),
     ],
 )
 async def test_bad_input_is_told_and_harms_nobody(

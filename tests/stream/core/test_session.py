@@ -116,11 +116,18 @@ def test_half_a_sample_is_named_and_nothing_is_lost(size: int) -> None:
     assert session.receive(b"\0\0", 0.0) == [PutAudio(b"\0\0")]
 
 
+def test_pieces_of_a_recording_may_be_odd() -> None:
+    session = make_session()
+    say(session, type="open", channel="demo", encoding="opus")
+    assert session.receive(b"OggS\0", 0.0) == [PutAudio(b"OggS\0")]
+    assert error_in(session.receive(b"", 0.0)).message.startswith("chunk is 0 bytes")
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
         ({"type": "close", "channel": "demo"}, "channel is not open, expected demo to be open"),
-        ({"type": "open", "channel": "demo", "encoding": "opus"}, "encoding is opus"),
+        ({"type": "open", "channel": "demo", "encoding": "mp3"}, "encoding is 'mp3'"),
         ({"type": "open", "channel": "demo", "sample_rate": 7_999}, "sample_rate is 7999"),
         ({"type": "gate", "id": "1", "channel": "demo"}, "text is missing"),
         ({"type": "gate", "id": "1", "channel": "a b", "text": ""}, "channel is 'a b'"),
@@ -267,7 +274,7 @@ def test_no_frame_breaks_a_session(frames: list[str | bytes]) -> None:
                 case StartAudio():
                     assert not is_open
                     is_open = True
-                case PutAudio(pcm=pcm):
+                case PutAudio(piece=pcm):
                     assert is_open
                     assert pcm
                     assert len(pcm) % 2 == 0
