@@ -17,12 +17,17 @@ Task = Literal["captions", "translation", "moderation"]
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """What an engine is: its name, its task, its rungs (cheapest first), its languages."""
+    """What an engine is: its name, its task, its rungs (cheapest first), its languages.
+
+    Of a translation engine `languages` are those it writes, `sources` those it reads (without any:
+    the first of `languages`).
+    """
 
     name: str
     task: Task
     rungs: tuple[Rung, ...]
     languages: tuple[str, ...] = ("en",)
+    sources: tuple[str, ...] = ()
 
 
 class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
@@ -86,7 +91,13 @@ class Scored(Struct, frozen=True, kw_only=True, tag_field="type", tag="scored"):
 
 
 class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
-    """A text to be translated; `draft` is what is on screen, `stable` of it settled."""
+    """A text to be translated.
+
+    `draft`     what is on screen already; its first `stable` code points must stand in the answer
+    `glossary`  words and how they are always translated
+    `left_s`    seconds until the answer is due, counted from the run's begin: a rung is interrupted
+                between two of its steps, and what there is then is the answer; None: no hurry
+    """
 
     text: str
     source: str
@@ -94,12 +105,25 @@ class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
     draft: str = ""
     stable: int = 0
     glossary: dict[str, str] = {}
+    left_s: float | None = None
 
 
 class Rendered(Struct, frozen=True, kw_only=True, tag_field="type", tag="rendered"):
-    """Answer to `Render`."""
+    """Answer to `Render`.
+
+    `rung`      what was reached, where time ran out below the rung that was asked for
+    `relaxed`   draft tokens stand that were nearly the best, not only the best
+    `drafted`, `accepted`  tokens of the drafts, and of those how many stood in the first pass
+    `passes`, `tokens`     of the decoder that verified, and how many tokens it settled
+    """
 
     text: str
+    rung: Rung | None = None
+    relaxed: bool = False
+    drafted: int = 0
+    accepted: int = 0
+    passes: int = 0
+    tokens: int = 0
 
 
 Question = Audio | Judge | Render

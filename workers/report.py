@@ -78,6 +78,7 @@ class Report:
             arrived=piece.arrived if piece else chunk.arrived,
             budget_ms=chunk.budget_ms,
             settled=settled,
+            translate=chunk.translate,
         )
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from stream.core import wire
 from stream.core.errors import Malformed
-from stream.core.records import Claim, Log, Origin, Position, Record, Topic
+from stream.core.records import Claim, Log, Origin, Position, Record, Topic, Voice
 from stream.ports import Bus, Clock
 from workers.role import Role, Told
+
+VOICES: dict[str, Voice] = {"translation": "translations"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +29,17 @@ class Takeover:
     wait_s: float = 0.25
 
     async def take(self, log: Log) -> None:
+        """A partition's inputs come together: the first of them stands for all."""
+        if log.topic is not self.role.inputs[0]:
+            return
         claims = [await self._claim(topic, log.partition) for topic in self.role.claims]
         if claims:
             self.role.adopt(log, await self._past(claims[0]))
 
     async def _claim(self, topic: Topic, partition: int) -> Position:
         origin = Origin(owner=self.role.owner, arrived=self.clock.now(), budget_ms=0)
-        payload = wire.encode_result(Claim(owner=self.role.owner), origin)
+        voice = VOICES.get(self.role.name, "captions")
+        payload = wire.encode_result(Claim(owner=self.role.owner, voice=voice), origin)
         return await self.bus.publish(
             topic, self.role.owner, payload.value, payload.headers, partition=partition
         )

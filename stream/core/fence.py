@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stream.core.records import Log, Topic
+from stream.core.records import Log, Topic, Voice
 
 FENCED = frozenset({Topic.CAPTIONS, Topic.PARTIALS, Topic.TRANSLATIONS})
-"""Logs that one worker owns; verdicts and events come from many."""
+"""Logs in which each voice has one owner; verdicts and events come from many."""
 
 
 @dataclass(slots=True)
@@ -20,6 +20,8 @@ class _Owner:
 class Fence:
     """Told each log's results in order, it lets through what the log's owner says.
 
+    Each voice of a log has an owner of its own.
+
     A claim makes its writer the owner for good, until the next claim. Where no claim has been read
     (it lies before what a gateway reads back), the first who is heard counts as the owner until it
     has been silent for `silence_s` and another speaks: a paused worker that wakes up is ignored
@@ -29,19 +31,19 @@ class Fence:
     def __init__(self, silence_s: float = 30.0) -> None:
         self.silence_s = silence_s
         self.dropped = 0
-        self._owners: dict[Log, _Owner] = {}
+        self._owners: dict[tuple[Log, Voice], _Owner] = {}
 
-    def claim(self, log: Log, name: str, at: float) -> None:
+    def claim(self, log: Log, name: str, at: float, voice: Voice = "captions") -> None:
         """From here on `name` owns the log."""
-        self._owners[log] = _Owner(name, True, at)
+        self._owners[log, voice] = _Owner(name, True, at)
 
-    def admits(self, log: Log, name: str, at: float) -> bool:
+    def admits(self, log: Log, name: str, at: float, voice: Voice = "captions") -> bool:
         """True where what `name` wrote at `at` (the record's time) is to be heard."""
         if log.topic not in FENCED:
             return True
-        owner = self._owners.get(log)
+        owner = self._owners.get((log, voice))
         if owner is None or (not owner.claimed and at - owner.heard > self.silence_s):
-            self._owners[log] = _Owner(name, False, at)
+            self._owners[log, voice] = _Owner(name, False, at)
             return True
         if owner.name != name:
             self.dropped += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -81,7 +81,8 @@ class Origin(Struct, frozen=True, gc=False, kw_only=True):
     """Where a result comes from: who made it, from input that arrived when, with which budget.
 
     `to` names the gateway that waits for it ("" for nobody). `settled` is the sample at which the
-    next owner of a channel goes on after this final (-1: not audio).
+    next owner of a channel goes on after this final (-1: not audio). `translate` names the
+    languages that the publisher wants of it.
     """
 
     owner: str
@@ -89,6 +90,7 @@ class Origin(Struct, frozen=True, gc=False, kw_only=True):
     budget_ms: int
     to: str = ""
     settled: int = -1
+    translate: tuple[str, ...] = ()
 
     @property
     def deadline(self) -> float:
@@ -138,10 +140,17 @@ class TextJob(Struct, frozen=True, gc=False, kw_only=True):
     budget_ms: int
 
 
+Voice = Literal["captions", "translations"]
+
+
 class Claim(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="claim"):
-    """From here on, only `owner` speaks in this log (design: fence)."""
+    """From here on, only `owner` speaks in this log with this voice (design: fence).
+
+    Captions and their translations share the log of partials.
+    """
 
     owner: str
+    voice: Voice = "captions"
 
 
 class Progress(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="progress"):

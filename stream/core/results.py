@@ -25,7 +25,17 @@ from stream.core.history import LOOSE, Delivery
 from stream.core.hub import Filter
 from stream.core.messages import Caption, Fact, Translation, Verdict, is_durable
 from stream.core.positions import Positions
-from stream.core.records import Claim, Failure, Log, Origin, Progress, Record, Result, Truncation
+from stream.core.records import (
+    Claim,
+    Failure,
+    Log,
+    Origin,
+    Progress,
+    Record,
+    Result,
+    Truncation,
+    Voice,
+)
 
 
 class Answer(NamedTuple):
@@ -117,12 +127,12 @@ class Results:
         result, origin = wire.decode_result(record)
         at = now if is_live else min(now, record.timestamp)
         if isinstance(result, Claim):
-            self.fence.claim(record.log, result.owner, at)
+            self.fence.claim(record.log, result.owner, at, result.voice)
             return []
         events: list[Event] = []
         if origin.to == self._name and is_live:
             events.append(Answer(result, origin))
-        if not origin.to and not self.fence.admits(record.log, origin.owner, record.timestamp):
+        if not origin.to and not self._admits(result, origin, record):
             return []
         if isinstance(result, Progress):
             # Whoever publishes this audio may be here and wait for its end.
@@ -184,6 +194,10 @@ class Results:
     def _opened(self) -> Positions:
         assert self._positions is not None
         return self._positions
+
+    def _admits(self, result: Result, origin: Origin, record: Record) -> bool:
+        voice: Voice = "translations" if isinstance(result, Translation) else "captions"
+        return self.fence.admits(record.log, origin.owner, record.timestamp, voice)
 
     def _fresh(self, fact: Fact, record: Record, at: float) -> Fact | None:
         """The fact, or None where it came before."""

@@ -95,6 +95,8 @@ def encode_result(result: Result, origin: Origin) -> Payload:
         headers["to"] = origin.to.encode()
     if origin.settled >= 0:
         headers["settled"] = b"%d" % origin.settled
+    if origin.translate:
+        headers["translate"] = ",".join(origin.translate).encode()
     return Payload(orjson.dumps(msgspec.to_builtins(result)), headers)
 
 
@@ -107,6 +109,7 @@ def decode_result(record: Record) -> tuple[Result, Origin]:
         budget_ms=_number(headers, "budget_ms", int, 0),
         to=_header(headers, "to", ""),
         settled=_number(headers, "settled", int, -1, "-1"),
+        translate=_languages(headers),
     )
     return _decode(_RESULTS, record.value), origin
 
@@ -131,7 +134,6 @@ def decode_audio(record: Record) -> AudioChunk:
     last = _header(headers, "last", "0") == "1"
     if len(record.value) % 2 or not (record.value or last):
         raise Malformed("chunk", f"{len(record.value)} bytes", "an even number above 0")
-    languages = _header(headers, "translate", "")
     return AudioChunk(
         channel=record.key,
         epoch=_header(headers, "epoch"),
@@ -140,7 +142,7 @@ def decode_audio(record: Record) -> AudioChunk:
         arrived=_number(headers, "arrived", float, 0.0),
         budget_ms=_number(headers, "budget_ms", int, 0),
         language=_header(headers, "language", "en"),
-        translate=tuple(languages.split(",")) if languages else (),
+        translate=_languages(headers),
         last=last,
     )
 
@@ -222,6 +224,11 @@ def _header(headers: Headers, name: str, default: str | None = None) -> str:
             raise Malformed(f"header {name}", "missing", "a value")
         return default
     return value.decode("ascii", "replace")
+
+
+def _languages(headers: Headers) -> tuple[str, ...]:
+    languages = _header(headers, "translate", "")
+    return tuple(languages.split(",")) if languages else ()
 
 
 def _number(

@@ -77,3 +77,12 @@ def test_whatever_came_before_a_claim_all_gateways_agree_after_it(
         else:
             heard = early.admits(LOG, name, 0.0)
             assert heard == late.admits(LOG, name, 0.0) == (name == owner)
+
+
+def test_each_voice_of_a_log_has_an_owner_of_its_own() -> None:
+    log, fence = Log(Topic.PARTIALS, 0), Fence()
+    fence.claim(log, "captions-1", 0.0)
+    fence.claim(log, "translation-1", 0.0, "translations")
+    assert fence.admits(log, "captions-1", 1.0)
+    assert fence.admits(log, "translation-1", 1.0, "translations")
+    assert not fence.admits(log, "translation-1", 1.0)
