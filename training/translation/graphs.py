@@ -1,0 +1,142 @@
+"""The three graphs for serving, in float32: encoder, drafter, decoder (contract: README.md)."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .model import Translator
+
+#: Candidates that the decoder names at each position: twice a beam of four.
+CANDIDATES = 8
+BLANK = 0
+OPSET = 21
+
+
+class EncoderGraph(nn.Module):
+    """tokens [B, S], length [B] -> memory [B, S, width], its keys and values [L, B, S, 2*width]."""
+
+    def __init__(self, net: Translator) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, tokens: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        memory = self.net.encode(tokens, length)
+        return memory, self.net.decoder.remember(memory)
+
+
+class DrafterGraph(nn.Module):
+    """memory, length -> best piece and log-prob of each CTC frame [B, F], F = split*S."""
+
+    def __init__(self, net: Translator) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        states = self.net.draft(memory, length).final
+        logits = states @ self.net.table.T
+        best, ids = logits.max(-1)
+        scores = best - logits.logsumexp(-1)
+        frames = torch.arange(ids.shape[1])[None]
+        real = frames < length[:, None] * self.net.shape.split
+        return torch.where(real, ids, BLANK), torch.where(real, scores, 0.0)
+
+
+class DecoderGraph(nn.Module):
+    """T positions of each row -> the best `CANDIDATES` pieces of each, and keys and values."""
+
+    def __init__(self, net: Translator) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self,
+        tokens: Tensor,
+        memory_keys_values: Tensor,
+        memory_length: Tensor,
+        past_keys_values: Tensor,
+        past_length: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        net = self.net
+        states, news = net.decoder.step(
+            net.embed(tokens), memory_keys_values, memory_length, past_keys_values, past_length
+        )
+        logits = states @ net.table.T
+        best, ids = logits.topk(CANDIDATES)
+        return ids, best - logits.logsumexp(-1, keepdim=True), news
+
+
+INPUTS = {
+    "encoder": ("tokens", "length"),
+    "drafter": ("memory", "length"),
+    "decoder": (
+        "tokens",
+        "memory_keys_values",
+        "memory_length",
+        "past_keys_values",
+        "past_length",
+    ),
+}
+OUTPUTS = {
+    "encoder": ("memory", "memory_keys_values"),
+    "drafter": ("draft_ids", "draft_scores"),
+    "decoder": ("top_ids", "top_scores", "keys_values"),
+}
+
+
+def write_graphs(net: Translator, folder: Path) -> list[Path]:
+    """Writes NAME.onnx of each graph in float32; all sizes but the widths stay free."""
+    net = net.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(name, net, folder / f"{name}.onnx") for name in INPUTS]
+
+
+def _write(name: str, net: Translator, path: Path) -> Path:
+    graph, example, shapes = _parts(name, net)
+    program = torch.onnx.export(
+        graph.eval(),
+        example,
+        dynamo=True,
+        input_names=list(INPUTS[name]),
+        output_names=list(OUTPUTS[name]),
+        dynamic_shapes=dict(zip(INPUTS[name], shapes, strict=True)),
+        opset_version=OPSET,
+        external_data=False,
+        verbose=False,
+    )
+    assert program is not None
+    program.save(str(path))
+    return path
+
+
+Dims = dict[int, object]
+
+
+def _parts(name: str, net: Translator) -> tuple[nn.Module, tuple[Tensor, ...], list[Dims]]:
+    """A graph, an example of its inputs, and which of their sizes are free."""
+    dim = torch.export.Dim
+    rows, source = dim("rows"), dim("source")
+    width, layers = net.shape.width, net.shape.decoder_layers
+    lengths = torch.tensor([5, 3])
+    if name == "encoder":
+        example: tuple[Tensor, ...] = (torch.ones(2, 5, dtype=torch.long), lengths)
+        return EncoderGraph(net), example, [{0: rows, 1: source}, {0: rows}]
+    if name == "drafter":
+        example = (torch.randn(2, 5, width), lengths)
+        return DrafterGraph(net), example, [{0: rows, 1: source}, {0: rows}]
+    new, past = dim("new"), dim("past")
+    example = (
+        torch.ones(2, 3, dtype=torch.long),
+        torch.randn(layers, 2, 5, 2 * width),
+        lengths,
+        torch.randn(layers, 2, 7, 2 * width),
+        torch.tensor([7, 4]),
+    )
+    shapes: list[Dims] = [
+        {0: rows, 1: new},
+        {1: rows, 2: source},
+        {0: rows},
+        {1: rows, 2: past},
+        {0: rows},
+    ]
+    return DecoderGraph(net), example, shapes
