@@ -43,6 +43,9 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Settings as TOML; ONTIME_* stands over it.")
 ]
 Kafka = Annotated[str, typer.Option(help="HOST:PORT of one or more brokers, with commas.")]
+Policy = Annotated[
+    str, typer.Option(help="The moderators' rules (TOML); read again when the file changes.")
+]
 Url = Annotated[str, typer.Option(envvar="ONTIME_URL", help="The server's address.")]
 Token = Annotated[
     str, typer.Option(envvar="ONTIME_TOKEN", help="A token; better given by the environment.")
@@ -70,11 +73,12 @@ def gateway(
     http_port: Annotated[int | None, typer.Option(help="HTTP for backends.")] = None,
     tls_cert: Annotated[str, typer.Option(help="PEM file.")] = "",
     tls_key: Annotated[str, typer.Option(help="PEM file.")] = "",
+    policy: Policy = "",
     config: ConfigFile = None,
 ) -> None:
     """Serve publishers, subscribers and backends; workers are elsewhere."""
     given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
-    settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key)
+    settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key, policy=policy)
     demand_broker(settings)
     run_to_end(serve(settings))
 

@@ -66,6 +66,7 @@ class Config(BaseSettings):
     gate_guard_ms             of a gate's budget kept for the answer's way out
     gate_pending              posts that may wait for their verdicts at once
     http_texts_per_s, _burst  texts that one bearer may send by HTTP
+    policy                    file with the moderators' rules (TOML), read again when it changes
     history_s                 how far a subscriber may resume
     transcript_s              how far subtitles and reviews are read back at the start
     drain_s                   for peers to leave when the server stops
@@ -103,6 +104,7 @@ class Config(BaseSettings):
     gate_pending: Count = 4_096
     http_texts_per_s: Rate = 2_000
     http_texts_burst: Rate = 10_000
+    policy: str = ""
     history_s: Rate = 60.0
     transcript_s: Seconds = 3_600.0
     drain_s: Seconds = 5.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from stream.backend import Backend, BackendLimits
@@ -28,6 +29,7 @@ from stream.fanout import Fanout, FanoutLimits
 from stream.following import EVERYTHING_S, Follower
 from stream.gate import Gate
 from stream.ingress import Connection, Ingress, Services
+from stream.policing import PolicyFile
 from stream.ports import Bus, Clock, Peer
 from stream.publishing import Decoder, PublishingLimits, Studio
 from stream.site import Site
@@ -52,7 +54,8 @@ class Gateway:
         self._config = config
         self._transcripts = Transcripts()
         settings = ChannelSettings()
-        self._configurator = Configurator(bus, settings)
+        self._configurator = configurator = Configurator(bus, settings)
+        self._policy = PolicyFile(Path(config.policy), configurator) if config.policy else None
         self._gate = Gate(bus, clock, name, settings, _gate_limits(config))
         self._translator = Translator(bus, clock, name)
         limits = _fanout_limits(config)
@@ -91,6 +94,8 @@ class Gateway:
                 tasks.create_task(self._studio.run(), name="gateway: ends of audio")
                 tasks.create_task(self._told.run(), name="gateway: captions and events")
                 tasks.create_task(self._policies.run(), name="gateway: policies")
+                if self._policy is not None:
+                    tasks.create_task(self._policy.run(), name="gateway: policy file")
         finally:
             self._translator.stop()
 
@@ -122,6 +127,8 @@ class Gateway:
                 await self._fanout.ready.wait()
                 await self._told.wait_warm()
                 await self._policies.wait_warm()
+                if self._policy is not None:
+                    await self._policy.laid_down.wait()
         except TimeoutError:
             return False
         return True
@@ -139,6 +146,7 @@ class Gateway:
             "fanout": self._fanout.statistics(),
             "told": self._told.statistics(),
             "policies": self._policies.statistics(),
+            **({"policy_file": self._policy.statistics()} if self._policy else {}),
         }
 
     def latencies(self) -> Mapping[str, Histogram]:

@@ -6,11 +6,15 @@ import itertools
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
+from msgspec.structs import replace
+
 from stream.core.errors import EngineError, Unavailable
 from stream.core.messages import Latency, Message, Rung, Translation, Verdict
-from stream.core.requests import Policy
-from workers.moderation import degraded_verdict, make_verdict
-from workers.ports import Answer, Judge, Question, Render, Rendered, RunsEngine, Scored
+from stream.core.policies import Policy
+from workers.core.policy import Findings
+from workers.exceptions import Exceptions
+from workers.moderation import degraded_verdict, make_verdict, question
+from workers.ports import Answer, Question, Render, Rendered, RunsEngine, Scored
 
 BATCH = 32
 PATIENCE_S = 120.0
@@ -62,7 +66,8 @@ async def _run(
 
 
 def ask_moderation(policy: Policy) -> Ask:
-    return lambda text: Judge(text=text, words=policy.words)
+    exceptions = Exceptions()
+    return lambda text: question(text, policy, exceptions)
 
 
 def tell_verdict(policy: Policy, rung: Rung) -> Tell:
@@ -72,7 +77,9 @@ def tell_verdict(policy: Policy, rung: Rung) -> Tell:
         if answer is None:
             return degraded_verdict(number, policy, latency)
         assert isinstance(answer, Scored)
-        return make_verdict(number, answer, policy, rung, latency)
+        findings = Findings(answer.labels, answer.found)
+        verdict = make_verdict(number, findings, policy, rung, latency)
+        return replace(verdict, reasons=verdict.reasons + answer.reasons)
 
     return tell
 

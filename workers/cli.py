@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from stream.cli import ConfigFile, Kafka, app, demand_broker, load
-from stream.core.requests import Policy
+from stream.cli import ConfigFile, Kafka, Policy, app, demand_broker, load
 from stream.logs import configure_logging
+from stream.policing import policy_of
 from stream.running import run_to_end
 from workers import catalogue, offline
 from workers.offline import Format
@@ -41,11 +41,12 @@ def up_(
     moderation: Engine = "",
     translation: Engine = "",
     chunk_ms: Chunk = 160,
+    policy: Policy = "",
     config: ConfigFile = None,
 ) -> None:
     """Serve everything from one process on one machine; engines run in processes of their own."""
     given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
-    settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key)
+    settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key, policy=policy)
     engines: dict[Task, str] = {
         "captions": captions,
         "moderation": moderation,
@@ -98,10 +99,12 @@ def gate(
     json: Json = False,
     budget_ms: Budget = None,
     engine: Engine = "",
+    policy: Policy = "",
+    channel: Annotated[str, typer.Option(help="Whose rules in the policy hold.")] = "api",
 ) -> None:
     """Judge a post, or each line of standard input; the exit status is 0 whatever the verdict."""
     show = offline.as_json if json else offline.as_words
-    run_to_end(offline.gate_texts(text, engine, Policy(), budget_ms, show))
+    run_to_end(offline.gate_texts(text, engine, policy_of(policy, channel), budget_ms, show))
 
 
 @app.command(

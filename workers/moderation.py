@@ -5,18 +5,25 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from stream.core import wire
-from stream.core.messages import Latency, Rung, Verdict
-from stream.core.records import PostJob, Record, Topic
-from stream.core.requests import Policy
+from stream.core.messages import Action, Latency, Review, Rung, Verdict
+from stream.core.policies import Policy
+from stream.core.records import Origin, PostJob, Record, Topic
 from workers.core.jobs import Job
-from workers.core.policy import fall_back, judge
+from workers.core.policy import Findings, fall_back, judge
+from workers.exceptions import Exceptions
 from workers.ports import Answer, Card, Judge, Scored
 from workers.requests import NOTHING, Requests, TextRole, Waiting
-from workers.role import Catalogue, Outcome, Timing
+from workers.role import Catalogue, Outcome, Publication, Timing
+
+MOST_REASONS = 12
 
 
 class Moderation(TextRole[PostJob]):
-    """Judges posts by the engine's scores and the channel's policy."""
+    """Judges posts by the engine's scores and the channel's policy.
+
+    A post that no gateway waits for (a producer wrote it to the log itself) gets its verdict in
+    the `verdicts` log, and what is not allowed is told to moderators from here.
+    """
 
     name = "moderation"
     inputs: tuple[Topic, ...] = (Topic.POSTS,)
@@ -26,6 +33,8 @@ class Moderation(TextRole[PostJob]):
         self.catalogue = Catalogue()
         self._card = card
         self._waiting = Requests(Topic.VERDICTS, card.rungs, owner)
+        self._exceptions = Exceptions()
+        self._scored_at_best: frozenset[str] = frozenset()
 
     def receive(self, record: Record, now: float) -> Outcome:
         return Outcome(jobs=(self._waiting.admit(wire.decode_post(record), record, now),))
@@ -34,8 +43,8 @@ class Moderation(TextRole[PostJob]):
         waiting = self._waiting.get(job.id)
         if waiting is None:
             return None
-        words = self.catalogue.of(waiting.asked.channel).policy.words
-        return Judge(text=waiting.asked.text, words=words)
+        policy = self.catalogue.of(waiting.asked.channel).policy
+        return question(waiting.asked.text, policy, self._exceptions)
 
     def answer(self, job: Job, answer: Answer, rung: Rung, timing: Timing) -> Outcome:
         assert isinstance(answer, Scored)
@@ -43,25 +52,27 @@ class Moderation(TextRole[PostJob]):
         if waiting is None:
             return NOTHING
         asked = waiting.asked
-        policy = self.catalogue.of(asked.channel).policy
         degraded = rung is not self._card.rungs[-1]
-        latency = waiting.latency(timing)
-        verdict = make_verdict(asked.id, answer, policy, rung, latency)
-        verdict = replace(verdict, channel=asked.channel, degraded=degraded)
-        return self._waiting.publish(waiting, verdict)
+        if not degraded:
+            self._scored_at_best |= answer.labels.keys()
+        unscored = self._scored_at_best - answer.labels.keys()
+        policy = self.catalogue.of(asked.channel).policy
+        findings = Findings(answer.labels, answer.found, degraded, unscored)
+        verdict = make_verdict(asked.id, findings, policy, rung, waiting.latency(timing))
+        reasons = (verdict.reasons + answer.reasons)[:MOST_REASONS]
+        return self._tell(waiting, replace(verdict, channel=asked.channel, reasons=reasons))
 
     def expire(self, job: Job, now: float) -> Outcome:
         waiting = self._waiting.finish(job.id)
         if waiting is None:
             return NOTHING
-        return self._waiting.publish(waiting, self._degraded(waiting, now))
+        return self._tell(waiting, self._degraded(waiting, now))
 
     def abandon(self, job: Job, error: Exception, now: float) -> Outcome:
         waiting = self._waiting.finish(job.id)
         if waiting is None:
             return NOTHING
-        verdict = self._degraded(waiting, now)
-        return self._waiting.publish(waiting, verdict, waiting.dead_letter(error))
+        return self._tell(waiting, self._degraded(waiting, now), waiting.dead_letter(error))
 
     def _degraded(self, waiting: Waiting[PostJob], now: float) -> Verdict:
         asked = waiting.asked
@@ -70,24 +81,49 @@ class Moderation(TextRole[PostJob]):
         latency = Latency(ingress_ms=waiting.ingress_ms, queue_ms=queued_ms)
         return replace(degraded_verdict(asked.id, policy, latency), channel=asked.channel)
 
+    def _tell(self, waiting: Waiting[PostJob], verdict: Verdict, *others: Publication) -> Outcome:
+        asked = waiting.asked
+        if not asked.gateway and verdict.action is not Action.ALLOW:
+            others = (*others, self._review(asked, verdict))
+        return self._waiting.publish(waiting, verdict, *others)
+
+    def _review(self, asked: PostJob, verdict: Verdict) -> Publication:
+        review = Review(
+            channel=asked.channel,
+            post=asked.post or asked.id,
+            author=asked.author,
+            text=asked.text,
+            labels=verdict.labels,
+            reasons=verdict.reasons,
+            action=verdict.action,
+        )
+        origin = Origin(owner=self.owner, arrived=asked.arrived, budget_ms=asked.budget_ms)
+        return Publication(Topic.EVENTS, asked.channel, wire.encode_result(review, origin))
+
+
+def question(text: str, policy: Policy, exceptions: Exceptions) -> Judge:
+    """What an engine is asked: the text without what is never counted, and the policy's lists."""
+    return Judge(text=exceptions.take_out(text, policy), words=policy.listed())
+
 
 def make_verdict(
     id: str,  # noqa: A002
-    scored: Scored,
+    findings: Findings,
     policy: Policy,
     rung: Rung,
     latency: Latency,
 ) -> Verdict:
-    """What the policy makes of an engine's scores."""
-    judgement = judge(scored.labels, policy)
+    """What the policy makes of what is known of a text."""
+    judgement = judge(findings, policy)
     return Verdict(
         id=id,
         channel="",
         action=judgement.action,
-        labels=scored.labels,
-        reasons=judgement.reasons + scored.reasons,
+        labels=dict(findings.labels),
+        reasons=judgement.reasons,
         rung=rung,
         latency=latency,
+        degraded=findings.degraded,
     )
 
 

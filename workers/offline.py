@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from stream.adapters.media import Recording
 from stream.core import wire
 from stream.core.messages import Caption, Message, Translation, Verdict
-from stream.core.requests import Policy
+from stream.core.policies import Policy
 from stream.core.subtitles import to_srt, to_text, to_webvtt
 from stream.running import notes, printable
 from workers.batch import (

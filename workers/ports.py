@@ -36,6 +36,7 @@ class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
     `fresh`   the stream's state starts empty at `start`; else the audio joins what came before
     `last`    nothing follows: finish the open segment
     `quiet`   finals only: this audio is behind its time
+    `chunk_ms` how much audio to decode at a time: less is sooner, more is cheaper
     """
 
     stream: str
@@ -44,6 +45,7 @@ class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
     fresh: bool = False
     last: bool = False
     quiet: bool = False
+    chunk_ms: int = 160
     language: str = "en"
     hotwords: tuple[str, ...] = ()
 
@@ -69,11 +71,13 @@ class Heard(Struct, frozen=True, kw_only=True, tag_field="type", tag="heard"):
     `upto`     samples decoded
     `settled`  a sample from which a fresh state gives the same results as going on (the start of
                the open segment, or where silence began it anew): a crash replays from here
+    `foreseen` the sample at which a final follows unless speech goes on; 0: none is foreseen
     """
 
     hypotheses: tuple[Hypothesis, ...]
     upto: int
     settled: int
+    foreseen: int = 0
 
 
 class Judge(Struct, frozen=True, kw_only=True, tag_field="type", tag="judge"):
@@ -84,10 +88,14 @@ class Judge(Struct, frozen=True, kw_only=True, tag_field="type", tag="judge"):
 
 
 class Scored(Struct, frozen=True, kw_only=True, tag_field="type", tag="scored"):
-    """Answer to `Judge`: a score (0 to 1) for each label that the engine knows, and why."""
+    """Answer to `Judge`: a score (0 to 1) for each label that the engine knows, and why.
+
+    `found` are the channel's own texts that occur, as they were given.
+    """
 
     labels: dict[str, float]
     reasons: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
 
 
 class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):

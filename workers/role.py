@@ -6,15 +6,19 @@ and which input is finished. It never waits; worker.py does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from stream.core.messages import Rung
-from stream.core.records import Log, Origin, Position, Record, Result, Settings, Topic
+from stream.core.records import Log, Origin, Position, Record, Result, Topic
+from stream.core.settings import ChannelSettings
 from stream.core.wire import Payload
 from workers.core.jobs import Job
 from workers.ports import Answer, Question
+
+Catalogue = ChannelSettings
+"""What holds on each channel, as the bus tells it."""
 
 
 class Publication(NamedTuple):
@@ -53,19 +57,6 @@ class Told(NamedTuple):
     origin: Origin
 
 
-@dataclass(slots=True)
-class Catalogue:
-    """The channels' settings as last read; a channel without any has the defaults."""
-
-    by_channel: dict[str, Settings] = field(default_factory=dict)
-
-    def of(self, channel: str) -> Settings:
-        return self.by_channel.get(channel) or Settings(channel=channel)
-
-    def put(self, settings: Settings) -> None:
-        self.by_channel[settings.channel] = settings
-
-
 class Role(Protocol):
     """One task. `owner` names this life of it; `claims`: logs in which only an owner may speak."""
 
@@ -101,3 +92,6 @@ class Role(Protocol):
 
     def drop(self, logs: Iterable[Log]) -> Outcome:
         """These logs belong to others now."""
+
+    def statistics(self) -> Mapping[str, float]:
+        """Counts by name, beside those of the worker, its queue and its engine."""

@@ -134,7 +134,7 @@ class Retract(Message, frozen=True, kw_only=True, tag="retract"):
 
 
 class Review(Message, frozen=True, kw_only=True, tag="review"):
-    """A post waits for a moderator."""
+    """A post waits for a moderator; one whose `action` is block is blocked unless they allow it."""
 
     channel: str
     post: str
@@ -142,6 +142,7 @@ class Review(Message, frozen=True, kw_only=True, tag="review"):
     text: str
     labels: dict[str, float] = {}
     reasons: tuple[str, ...] = ()
+    action: Action = Action.REVIEW
     cursor: str | UnsetType = UNSET
 
 

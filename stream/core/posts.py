@@ -13,8 +13,9 @@ from stream.core.deadlines import DeadlineHeap
 from stream.core.effects import Announce, Asker, Await, Effect, Judge, Tell
 from stream.core.errors import Refused
 from stream.core.messages import Action, Post, Retract, Review, Rung, Verdict
+from stream.core.policies import Fallback
 from stream.core.records import PostJob
-from stream.core.requests import Fallback, Gate
+from stream.core.requests import Gate
 from stream.core.settings import ChannelSettings
 
 _FALLBACK: dict[Fallback, Action] = {
@@ -164,8 +165,8 @@ class Posts:
         verdict = Verdict(
             id=case.job.id,
             channel=case.job.channel,
-            action=_FALLBACK[policy.degraded],
-            reasons=(f"{why}, policy {policy.degraded}",),
+            action=_FALLBACK[policy.late],
+            reasons=(f"{why}, policy {policy.late}",),
             rung=Rung.REPEAT,
             degraded=True,
         )

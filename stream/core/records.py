@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from stream.core.messages import Fact
-from stream.core.requests import Filter, Policy
+from stream.core.policies import Filter, PolicyChange
 
 SAMPLE_RATE = 16_000
 
@@ -171,13 +171,13 @@ class Failure(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """A channel's settings as they stand."""
+    """What moderators have set for a channel; a `filter` of None is the policy file's to say."""
 
     channel: str
     hotwords: tuple[str, ...] = ()
     glossary: dict[str, str] = {}
-    filter: Filter = "off"
-    policy: Policy = Policy()
+    filter: Filter | None = None
+    policy: PolicyChange = PolicyChange()
 
 
 Result = Fact | Claim | Progress | Failure

@@ -10,19 +10,21 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from stream.core.policies import Filter, Phrase, PolicyChange
+
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
 ChannelName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Text = Annotated[str, Meta(max_length=16_000)]
 Name = Annotated[str, Meta(max_length=128)]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+SourceLanguage = Annotated[
+    str, Meta(pattern=r"^(auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$", max_length=35)
+]
 BudgetMs = Annotated[int, Meta(ge=10, le=60_000)]
 SampleRate = Annotated[int, Meta(ge=8_000, le=48_000)]
-Phrase = Annotated[str, Meta(min_length=1, max_length=100)]
 
 Kind = Literal["captions", "translations", "posts", "reviews"]
 Encoding = Literal["pcm_s16le", "opus"]
-Fallback = Literal["hold", "block", "allow"]
-Filter = Literal["off", "mask", "drop", "flag"]
 
 CAPTION_BUDGET_MS = 200
 TRANSLATION_BUDGET_MS = 300
@@ -92,37 +94,25 @@ class Decide(Request, frozen=True, kw_only=True, tag="decide"):
     action: Literal["allow", "block"]
 
 
-class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a channel does with scores and with silence.
-
-    degraded   what stands in for a verdict when none came in time
-    review     a label's score from which a person decides
-    block      a label's score from which the post is blocked
-    words      texts that are always blocked
-    """
-
-    degraded: Fallback = "hold"
-    review: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    block: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    words: Annotated[tuple[Phrase, ...], Meta(max_length=1000)] = ()
-
-
 class Configure(Request, frozen=True, kw_only=True, tag="configure"):
-    """A moderator's settings for a running channel; what is absent stays as it is."""
+    """A moderator's settings for a running channel; what is absent stays as it is.
+
+    `policy` and `filter` stand over the policy file; `{}` and null leave it to the file again.
+    """
 
     channel: ChannelName
     hotwords: Annotated[tuple[Phrase, ...], Meta(max_length=200)] | UnsetType = UNSET
     glossary: Annotated[dict[Phrase, Phrase], Meta(max_length=200)] | UnsetType = UNSET
-    filter: Filter | UnsetType = UNSET
-    policy: Policy | UnsetType = UNSET
+    filter: Filter | UnsetType | None = UNSET
+    policy: PolicyChange | UnsetType = UNSET
 
 
 class Translate(Request, frozen=True, kw_only=True, tag="translate"):
-    """Translate a text; exactly one translation comes back."""
+    """Translate a text; exactly one translation comes back. `auto`: from whatever it is in."""
 
     id: Id
     text: Text
-    source: Language = "en"
+    source: SourceLanguage = "en"
     target: Language
     budget_ms: BudgetMs = TRANSLATION_BUDGET_MS
 

@@ -18,6 +18,7 @@ from msgspec.json import Decoder
 from stream.core.errors import Malformed, TooBig, Unreadable
 from stream.core.faults import explain, shorten
 from stream.core.messages import Message, ServerMessage
+from stream.core.policies import Book
 from stream.core.records import (
     AudioChunk,
     Headers,
@@ -32,6 +33,8 @@ from stream.core.requests import ClientMessage
 
 TEXT_LIMIT_BYTES = 64 * 1024
 BINARY_LIMIT_BYTES = 256 * 1024
+BOOK = "*"
+"""The key of the policy file's rules in the `policies` log: no channel is called so."""
 _SHOWN = 80
 
 T = TypeVar("T")
@@ -167,8 +170,15 @@ def encode_settings(settings: Settings) -> Payload:
     return Payload(orjson.dumps(msgspec.to_builtins(settings)), {})
 
 
-def decode_settings(record: Record) -> Settings:
-    """What `encode_settings` wrote. Raises Malformed."""
+def encode_book(book: Book) -> Payload:
+    """The policy file's rules for the `policies` log, where their key is BOOK."""
+    return Payload(orjson.dumps(msgspec.to_builtins(book)), {})
+
+
+def decode_settings(record: Record) -> Settings | Book:
+    """What `encode_settings` or `encode_book` wrote. Raises Malformed."""
+    if record.key == BOOK:
+        return _decode(_BOOK, record.value)
     return _decode(_SETTINGS, record.value)
 
 
@@ -210,6 +220,7 @@ _RESULTS: Decoder[Result] = Decoder(Result)
 _POSTS: Decoder[PostJob] = Decoder(PostJob)
 _TEXTS: Decoder[TextJob] = Decoder(TextJob)
 _SETTINGS: Decoder[Settings] = Decoder(Settings)
+_BOOK: Decoder[Book] = Decoder(Book)
 
 
 def _kind(value: Any) -> str:

@@ -60,7 +60,7 @@ async def scene(broker: Broker) -> AsyncIterator[Scene]:
     ):
         async with door.speaker() as peer:
             for policy in ACTIONS:
-                configure = {"channel": policy, "policy": {"degraded": policy}}
+                configure = {"channel": policy, "policy": {"late": policy}}
                 await peer.ask("configured", type="configure", **configure)
             await until_judged(peer)
         yield Scene(house, broker, door, worker)
@@ -147,7 +147,7 @@ async def test_in_one_process_the_engine_hangs_and_is_killed() -> None:
         async with speaker(port) as peer:
             await until_judged(peer)
             for policy in ACTIONS:
-                configure = {"channel": policy, "policy": {"degraded": policy}}
+                configure = {"channel": policy, "policy": {"late": policy}}
                 await peer.ask("configured", type="configure", **configure)
             await promise_is_kept(peer, "!hang")
             for engine in children_of(command):

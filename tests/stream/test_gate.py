@@ -8,8 +8,9 @@ import pytest
 from stream.core import wire
 from stream.core.errors import Overloaded, Refused
 from stream.core.messages import Action, Decision, Post, Retract, Review, Rung, Verdict
+from stream.core.policies import PolicyChange
 from stream.core.records import Log, Record, Settings, Topic
-from stream.core.requests import Decide, Policy
+from stream.core.requests import Decide
 from stream.core.requests import Gate as Request
 from stream.core.settings import ChannelSettings
 from stream.gate import Gate
@@ -25,7 +26,7 @@ class House:
         clock = virtual.VirtualClock()
         self.bus = FailingBus(clock, "here", partitions=1)
         settings = ChannelSettings()
-        settings.put(Settings(channel="lax", policy=Policy(degraded="allow")))
+        settings.put(Settings(channel="lax", policy=PolicyChange(late="allow")))
         self.gate = Gate(self.bus, clock, "gw", settings)
         self.asker = KeptAsker()
 

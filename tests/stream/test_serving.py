@@ -14,7 +14,7 @@ from stream.config import BadSettings, Config
 from stream.core import wire
 from stream.core.errors import NotAllowed
 from stream.core.messages import Action, Caption, Rung, Translation, Verdict
-from stream.core.records import Failure, Log, PostJob, Progress, Topic
+from stream.core.records import Failure, Log, PostJob, Progress, Settings, Topic
 from stream.serving import serving
 from tests.support.served import PARTITIONS, SECRET, Served, moderating, served
 
@@ -172,7 +172,7 @@ async def test_a_post_is_judged_and_shown(house: Served) -> None:
 
 async def test_without_workers_the_channels_policy_answers(house: Served) -> None:
     async with house.speaker() as speaker:
-        policy = {"degraded": "block"}
+        policy = {"late": "block"}
         await speaker.ask("configured", type="configure", channel="chat", policy=policy, id="c")
         verdict = await speaker.ask(
             "verdict", type="gate", channel="chat", id="1", text="hello", budget_ms=50
@@ -180,7 +180,9 @@ async def test_without_workers_the_channels_policy_answers(house: Served) -> Non
         assert (verdict["action"], verdict["degraded"]) == ("block", True)
         assert verdict["rung"] == "repeat"
         (record,) = await house.read(Topic.POLICIES, 1)
-        assert wire.decode_settings(record).policy.degraded == "block"
+        stands = wire.decode_settings(record)
+        assert isinstance(stands, Settings)
+        assert stands.policy.late == "block"
 
 
 async def test_a_moderator_decides_on_another_gateway() -> None:

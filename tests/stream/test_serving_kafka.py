@@ -51,7 +51,7 @@ async def test_a_moderator_decides_on_another_gateway(houses: list[Served]) -> N
 async def test_settings_hold_on_every_gateway(houses: list[Served]) -> None:
     here, there = houses
     async with here.speaker() as moderator, there.speaker() as asker:
-        policy = {"degraded": "block"}
+        policy = {"late": "block"}
         await moderator.ask("configured", type="configure", channel="chat", policy=policy)
         gate = {"type": "gate", "channel": "chat", "text": "hello", "budget_ms": 50}
         action, number = "review", 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.core.errors import EngineError, EngineLost, Unavailable
 from stream.core.messages import Action, Rung, Translation, Verdict
-from stream.core.requests import Policy
+from stream.core.policies import Policy
 from tests.support.virtual import run
 from workers.batch import (
     BATCH,
@@ -22,7 +22,7 @@ from workers.batch import (
 )
 from workers.ports import Answer, Judge, Question, Render, Rendered, Scored
 
-POLICY = Policy(words=("frogs",), degraded="block")
+POLICY = Policy(words=("frogs",), late="block")
 
 
 class Engine:

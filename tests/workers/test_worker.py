@@ -11,8 +11,8 @@ from stream.adapters.memory import MemoryBus
 from stream.core import wire
 from stream.core.errors import EngineError, EngineLost
 from stream.core.messages import Action, Rung, Verdict
+from stream.core.policies import PolicyChange
 from stream.core.records import Failure, Log, PostJob, Record, Settings, TextJob, Topic
-from stream.core.requests import Policy
 from stream.ports import Bus, Reader
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
@@ -132,7 +132,7 @@ async def test_each_post_gets_its_verdict() -> None:
 
 async def test_a_channels_settings_reach_its_verdicts() -> None:
     bus = memory()
-    policy = Policy(review=0.5, block=1.0, degraded="allow")
+    policy = PolicyChange(review=0.5, block=1.0, late="allow")
     payload = wire.encode_settings(Settings(channel="c", policy=policy))
     await bus.publish(Topic.POLICIES, "c", payload.value, payload.headers)
     engine = Engine(lambda questions: [Scored(labels={"hate": 0.7}) for _ in questions])

@@ -58,11 +58,11 @@ class Rules:
         listed = self._listed.find(question.text, spellings)
         labels = {OFFENSIVE: LISTED if listed else 0.0}
         reasons = [f"{OFFENSIVE}: listed {phrase!r}" for phrase in listed]
+        own: list[str] = []
         if question.words:
             own = self._own_list(question.words).find(question.text, spellings)
             labels[OWN_WORDS] = 1.0 if own else 0.0
-            reasons = [f"{OWN_WORDS}: the channel's {phrase!r}" for phrase in own] + reasons
-        return Scored(labels=labels, reasons=tuple(reasons[:MOST_REASONS]))
+        return Scored(labels=labels, reasons=tuple(reasons[:MOST_REASONS]), found=tuple(own))
 
     def _own_list(self, words: tuple[str, ...]) -> WordList:
         found = self._own.pop(words, None) or WordList(words, self._normaliser)

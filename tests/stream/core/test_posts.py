@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from stream.core.effects import Announce, Await, Effect, Judge, Tell
 from stream.core.errors import Refused
 from stream.core.messages import Action, Post, Retract, Review, Rung, Verdict
+from stream.core.policies import Fallback, PolicyChange
 from stream.core.posts import GateLimits, Posts
 from stream.core.records import PostJob, Settings
-from stream.core.requests import Fallback, Gate, Policy
+from stream.core.requests import Gate
 from stream.core.settings import ChannelSettings
 
 ME, OTHER = "me", "other"
@@ -21,7 +22,7 @@ ME, OTHER = "me", "other"
 
 def make_posts(fallback: Fallback = "hold", **limits: Any) -> Posts:
     settings = ChannelSettings()
-    settings.put(Settings(channel="demo", policy=Policy(degraded=fallback)))
+    settings.put(Settings(channel="demo", policy=PolicyChange(late=fallback)))
     return Posts("gw", settings, GateLimits(**limits))
 
 

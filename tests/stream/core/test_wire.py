@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stream.core import wire
 from stream.core.errors import CloseCode, Malformed, TooBig, Unreadable
 from stream.core.messages import Message, Subscribed
+from stream.core.policies import Book, Bounds, Entry, Labels, PolicyChange
 from stream.core.records import (
     AudioChunk,
     Claim,
@@ -23,7 +24,7 @@ from stream.core.records import (
     TextJob,
     Topic,
 )
-from stream.core.requests import ClientMessage, Configure, Gate, Ping, Policy, Subscribe
+from stream.core.requests import ClientMessage, Configure, Gate, Ping, Subscribe
 from tests.support.facts import CHANNEL, caption, origin, post, raw_record, record, translation
 
 LOG = Log(Topic.CAPTIONS, 0)
@@ -36,7 +37,7 @@ LOG = Log(Topic.CAPTIONS, 0)
         Ping(id="é"),
         Subscribe(channel="a", kinds=("posts",), languages=("de",), since="x", partials=False),
         Gate(id="1", channel="a", text="💥", publish=True),
-        Configure(channel="a", glossary={"a": "b"}, policy=Policy(words=("x",))),
+        Configure(channel="a", glossary={"a": "b"}, policy=PolicyChange(words=("x",))),
     ],
 )
 def test_requests_come_back(request_: ClientMessage) -> None:
@@ -83,8 +84,12 @@ def test_audio_jobs_and_settings_come_back() -> None:
         id="1", channel="a", text="t", source="en", target="de", arrived=1.0, budget_ms=9
     )
     assert wire.decode_text(raw_record(*wire.encode_job(text), LOG, 0)) == text
-    stands = Settings(channel="a", hotwords=("x",), policy=Policy(degraded="block"))
+    stands = Settings(channel="a", hotwords=("x",), policy=PolicyChange(late="block"))
     assert wire.decode_settings(raw_record(*wire.encode_settings(stands), LOG, 0)) == stands
+    labels = Labels(threat=Bounds(review=0.3))
+    book = Book(entries=(Entry(match="a-*", filter="mask", policy=PolicyChange(labels=labels)),))
+    read = raw_record(*wire.encode_book(book), LOG, 0, key=wire.BOOK)
+    assert wire.decode_settings(read) == book
 
 
 REFUSALS: list[tuple[dict[str, Any], str]] = [
@@ -129,7 +134,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"type": "configure", "channel": "a", "policy": {"foo": 1}},
-        "policy.foo is unknown, expected one of degraded, review, block, words",
+        "policy.foo is unknown, expected one of late, degraded, fail_closed, review, ",
     ),
     (
         {"type": "configure", "channel": "a", "policy": {"review": 4}},
@@ -137,7 +142,15 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"type": "configure", "channel": "a", "policy": []},
-        "policy is [], expected an object with degraded, review, block, words",
+        "policy is [], expected an object with late, degraded, fail_closed, review, block, ",
+    ),
+    (
+        {"type": "configure", "channel": "a", "policy": {"labels": {"toxik": {"review": 0.2}}}},
+        "policy.labels.toxik is unknown, expected one of toxic, offensive, hate, sexist, ",
+    ),
+    (
+        {"type": "configure", "channel": "a", "policy": {"lists": [{"name": "a", "words": [""]}]}},
+        "policy.lists[0].words[0] is '', expected a string of 1 to 100 characters",
     ),
     (
         {"type": "configure", "channel": "a", "glossary": {"a": "b", "c": 4}},

@@ -53,15 +53,13 @@ def test_the_channels_own_words_have_a_label_of_their_own() -> None:
     assert score("buy at bit.ly/xyz!", "bit.ly/xyz").labels == {"offensive": 0.0, "words": 1.0}
     assert score("fine", "bit.ly/xyz").labels == {"offensive": 0.0, "words": 0.0}
     assert score("b u y now", "buy now").labels["words"] == 0.0
-    assert score("你是笨蛋吗", "笨蛋").reasons == ("words: the channel's '笨蛋'",)
+    assert score("你是笨蛋吗", "笨蛋").found == ("笨蛋",)
     assert score("look: 🍆!", "🍆").labels["words"] == 1.0
 
 
-def test_own_words_are_reasons_before_listed_ones() -> None:
-    assert score("shit happens", "happens").reasons == (
-        "words: the channel's 'happens'",
-        "offensive: listed 'shit'",
-    )
+def test_own_words_are_told_as_they_were_given() -> None:
+    found = score("sh1t Happens", "happens", "never")
+    assert (found.found, found.reasons) == (("happens",), ("offensive: listed 'shit'",))
 
 
 def test_lists_of_channels_are_kept_within_bounds() -> None:
