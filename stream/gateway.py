@@ -19,7 +19,17 @@ from stream.core.messages import Caption, Decision, Retract, Review, Translation
 from stream.core.outbox import Outbox, OutboxLimits
 from stream.core.pages import Page
 from stream.core.posts import GateLimits
-from stream.core.records import Failure, Log, Origin, Progress, Record, Result, Topic
+from stream.core.records import (
+    Detection,
+    Failure,
+    Log,
+    Offer,
+    Origin,
+    Progress,
+    Record,
+    Result,
+    Topic,
+)
 from stream.core.results import ResultLimits
 from stream.core.session import SessionLimits
 from stream.core.settings import ChannelSettings
@@ -159,7 +169,7 @@ class Gateway:
         match result:
             case Verdict():
                 self._gate.answer(result)
-            case Translation() | Failure():
+            case Translation() | Failure() | Offer() | Detection():
                 self._translator.answer(result)
             case Progress(over=True):
                 self._studio.ended(result)

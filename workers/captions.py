@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stream.core import wire
@@ -188,6 +188,9 @@ class Captions:
             del self._channels[channel.name]
         self._resume = {n: kept for n, kept in self._resume.items() if kept[0] not in gone}
         return Outcome(forget=tuple(channel.stream for channel in lost if channel.tracks))
+
+    def statistics(self) -> Mapping[str, float]:
+        return {"live_channels": len(self._channels)}
 
     @property
     def _least_samples(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -119,3 +119,6 @@ class TextRole(Generic[Asked]):
     def drop(self, logs: Iterable[Log]) -> Outcome:
         self._waiting.drop(logs)
         return NOTHING
+
+    def statistics(self) -> Mapping[str, float]:
+        return {"requests": len(self._waiting)}

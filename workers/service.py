@@ -12,6 +12,7 @@ from workers.captions import CaptionLimits, Captions
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.engines.process import EngineProcess
+from workers.languages import load_detector
 from workers.moderation import Moderation
 from workers.ports import Card, RunsEngine, Task
 from workers.role import Role
@@ -98,7 +99,7 @@ class Service:
             case "moderation":
                 return Moderation(card, self._owner)
             case "translation":
-                return Translating(card, self._owner)
+                return Translating(card, self._owner, detector=load_detector())
 
     @property
     def _owner(self) -> str:

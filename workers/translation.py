@@ -1,87 +1,264 @@
-"""Translation's ladder: texts in, translations out."""
+"""Translation's ladder: texts and growing captions in, translations out."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from stream.core import wire
 from stream.core.errors import EngineError, OntimeError, Unavailable
-from stream.core.messages import Rung, Translation
-from stream.core.records import Failure, Record, TextJob, Topic
+from stream.core.messages import Detected, Rung, Translation
+from stream.core.records import (
+    AUTO,
+    Detection,
+    Failure,
+    Log,
+    Offer,
+    Record,
+    Result,
+    TextJob,
+    Topic,
+)
 from workers.core.jobs import Job
+from workers.core.ladder import above
+from workers.core.languages import Detector
 from workers.ports import Answer, Card, Render, Rendered
 from workers.requests import NOTHING, Requests, TextRole, Waiting
-from workers.role import Catalogue, Outcome, Publication, Timing
+from workers.role import Catalogue, Outcome, Publication, Timing, Told
+from workers.subtitles import Subtitles
+
+RESERVE_MS = 15.0
+"""Kept of a request's budget for the answer's way to the gateway, at most a quarter of it."""
+GUARD_S = 0.005
 
 
 class Translating(TextRole[TextJob]):
-    """Translates requests. Without an engine each gets an error that says which one is missing."""
+    """Translates requests, and captions whose publisher asked for it.
+
+    A request gets one answer: where there is time for a better one, the first is kept until that
+    one, or the deadline, comes. Without an engine each gets an error that says which is missing.
+    """
 
     name = "translation"
-    inputs: tuple[Topic, ...] = (Topic.TEXTS,)
+    inputs: tuple[Topic, ...] = (Topic.CAPTIONS, Topic.PARTIALS, Topic.TEXTS)
+    claims: tuple[Topic, ...] = (Topic.TRANSLATIONS, Topic.PARTIALS)
 
-    def __init__(self, card: Card | None, owner: str, missing: str = "") -> None:
+    def __init__(
+        self, card: Card | None, owner: str, missing: str = "", detector: Detector | None = None
+    ) -> None:
         self.owner = owner
         self.catalogue = Catalogue()
-        self._card = card
+        self._card = card or Card(name="", task="translation", rungs=(Rung.REPEAT,), languages=())
+        self._sources = self._card.sources or self._card.languages[:1]
         self._missing = missing
-        rungs = card.rungs if card else (Rung.REPEAT,)
-        self._waiting = Requests(Topic.TRANSLATIONS, rungs, owner)
+        self._detector = detector or Detector({}, 0.0)
+        self._waiting = Requests(Topic.TRANSLATIONS, self._card.rungs, owner)
+        self._kept: dict[str, Translation] = {}
+        self._detected: dict[str, Detected] = {}
+        self._counts: Counter[str] = Counter()
+        self._subtitles = Subtitles(self._card, owner, self.catalogue, self._counts)
+        if card is None:
+            self.inputs, self.claims = (Topic.TEXTS,), ()
 
     def receive(self, record: Record, now: float) -> Outcome:
+        if record.log.topic is not Topic.TEXTS:
+            return self._subtitles.receive(record, now)
         text = wire.decode_text(record)
-        refusal = self._refusal(text)
-        if refusal is not None:
-            return self._fail(Waiting(text, record, now), refusal)
-        return Outcome(jobs=(self._waiting.admit(text, record, now),))
+        waiting = Waiting(text, record, now)
+        if self._missing:
+            return self._fail(waiting, Unavailable(self._missing))
+        try:
+            return self._take(waiting)
+        except OntimeError as error:
+            return self._fail(waiting, error)
 
     def ask(self, job: Job, now: float) -> Render | None:
+        if job.supersedes is not None:
+            return self._subtitles.ask(job, now)
         waiting = self._waiting.get(job.id)
         if waiting is None:
             return None
-        text = waiting.asked
-        glossary = self.catalogue.of(text.channel).glossary
-        return Render(text=text.text, source=text.source, target=text.target, glossary=glossary)
+        text, kept = waiting.asked, self._kept.get(job.id)
+        return Render(
+            text=text.text,
+            source=self._source(waiting, job.id),
+            target=text.target,
+            draft=kept.text if kept else "",
+            glossary=self.catalogue.of(text.channel).glossary,
+            left_s=max(0.0, job.deadline - now - GUARD_S),
+        )
 
     def answer(self, job: Job, answer: Answer, rung: Rung, timing: Timing) -> Outcome:
         assert isinstance(answer, Rendered)
-        waiting = self._waiting.finish(job.id)
+        self._count(answer, rung)
+        if job.supersedes is not None:
+            return self._subtitles.answer(job, answer, rung, timing)
+        waiting = self._waiting.get(job.id)
         if waiting is None:
             return NOTHING
-        assert self._card is not None
-        translation = Translation(
+        translation = self._translation(job.id, waiting, answer, rung, timing)
+        better = above(translation.rung, self._card.rungs)
+        if better and timing.began + timing.took_s < job.deadline:
+            self._kept[job.id] = translation
+            return Outcome(jobs=(_climbing(job, translation.rung, better),))
+        return self._tell(job.id, waiting, translation)
+
+    def expire(self, job: Job, now: float) -> Outcome:
+        if job.supersedes is not None:
+            return self._subtitles.expire(job, now)
+        waiting = self._waiting.get(job.id)
+        if waiting is None:
+            return NOTHING
+        kept = self._kept.get(job.id)
+        told = f"no translation was ready within {waiting.asked.budget_ms} ms"
+        return self._tell(job.id, waiting, kept or _failure(waiting, Unavailable(told)))
+
+    def retry(self, job: Job, now: float) -> Outcome:
+        if job.supersedes is not None:
+            return self._subtitles.retry(job, now)
+        return super().retry(job, now)
+
+    def abandon(self, job: Job, error: Exception, now: float) -> Outcome:
+        if job.supersedes is not None:
+            return self._subtitles.abandon(job, error, now)
+        waiting = self._waiting.get(job.id)
+        if waiting is None:
+            return NOTHING
+        kept = self._kept.get(job.id)
+        told = kept or _failure(waiting, EngineError("the engine failed on this text"))
+        return self._tell(job.id, waiting, told, waiting.dead_letter(error))
+
+    def adopt(self, log: Log, told: Iterable[Told]) -> None:
+        self._subtitles.adopt(told)
+
+    def drop(self, logs: Iterable[Log]) -> Outcome:
+        gone = tuple(logs)
+        self._subtitles.drop(gone)
+        super().drop(gone)
+        for memory in (self._kept, self._detected):
+            for job_id in [each for each in memory if each not in self._waiting]:
+                del memory[job_id]
+        return NOTHING
+
+    def statistics(self) -> Mapping[str, float]:
+        """Rungs reached, what the verification counted, and captions under way."""
+        return {"requests": len(self._waiting), **self._subtitles.statistics(), **self._counts}
+
+    def _take(self, waiting: Waiting[TextJob]) -> Outcome:
+        """Raises Unavailable for a language that is not offered."""
+        text = waiting.asked
+        if text.asks == "languages":
+            offer = Offer(id=text.id, sources=self._sources, targets=self._card.languages)
+            return self._waiting.publish(waiting, offer)
+        if text.asks == "detection":
+            found = Detection(id=text.id, candidates=self._detect(text.text))
+            return self._waiting.publish(waiting, found)
+        detected = self._detect(text.text)[0] if text.source == AUTO else None
+        source = detected.language if detected else text.source
+        self._demand(source, text.target)
+        if source == text.target:
+            return self._waiting.publish(waiting, self._as_it_is(waiting, detected))
+        job = self._waiting.admit(text, waiting.record, waiting.read)
+        if detected:
+            self._detected[job.id] = detected
+        reserve_s = min(RESERVE_MS, text.budget_ms / 4) / 1000
+        return Outcome(jobs=(_due_earlier(job, reserve_s),))
+
+    def _detect(self, text: str) -> tuple[Detected, ...]:
+        """Among the offered languages. Raises Unavailable where the detector knows none of them."""
+        found = self._detector.detect(text, self._sources)
+        if not found:
+            known = ", ".join(self._detector.languages) or "none"
+            told = f"the language can be recognised among {known}, expected source to be one of "
+            raise Unavailable(told + ", ".join(self._sources))
+        return tuple(Detected(language=each, confidence=sure) for each, sure in found)
+
+    def _demand(self, source: str, target: str) -> None:
+        for name, found, offered in (
+            ("source", source, self._sources),
+            ("target", target, dict.fromkeys((*self._card.languages, *self._sources))),
+        ):
+            if found not in offered:
+                there = ", ".join(offered)
+                raise Unavailable(f"{name} is {found}, expected one of {there}")
+        if target not in self._card.languages and target != source:
+            there = ", ".join(self._card.languages)
+            raise Unavailable(f"target is {target}, expected one of {there}")
+
+    def _source(self, waiting: Waiting[TextJob], job_id: str) -> str:
+        detected = self._detected.get(job_id)
+        return detected.language if detected else waiting.asked.source
+
+    def _translation(
+        self,
+        job_id: str,
+        waiting: Waiting[TextJob],
+        answer: Rendered,
+        rung: Rung,
+        timing: Timing,
+    ) -> Translation:
+        reached = answer.rung or rung
+        return Translation(
             id=waiting.asked.id,
             channel=waiting.asked.channel,
             text=answer.text,
             stable=len(answer.text),
             language=waiting.asked.target,
-            rung=rung,
+            detected=self._detected.get(job_id, UNSET),
+            acceptance="relaxed" if answer.relaxed else UNSET,
+            rung=reached,
             latency=waiting.latency(timing),
             budget_ms=waiting.asked.budget_ms,
-            degraded=rung is not self._card.rungs[-1],
+            degraded=reached is not self._card.rungs[-1],
         )
-        return self._waiting.publish(waiting, translation)
 
-    def expire(self, job: Job, now: float) -> Outcome:
-        waiting = self._waiting.finish(job.id)
-        if waiting is None:
-            return NOTHING
-        told = f"no translation was ready within {waiting.asked.budget_ms} ms"
-        return self._fail(waiting, Unavailable(told))
+    def _as_it_is(self, waiting: Waiting[TextJob], detected: Detected | None) -> Translation:
+        """A text that is in the wanted language already."""
+        answer, timing = Rendered(text=waiting.asked.text), Timing(waiting.read, 0.0)
+        translation = self._translation("", waiting, answer, self._card.rungs[-1], timing)
+        return replace(translation, detected=detected or UNSET)
 
-    def abandon(self, job: Job, error: Exception, now: float) -> Outcome:
-        waiting = self._waiting.finish(job.id)
-        if waiting is None:
-            return NOTHING
-        told = EngineError("the engine failed on this text")
-        return self._fail(waiting, told, waiting.dead_letter(error))
+    def _count(self, answer: Rendered, rung: Rung) -> None:
+        self._counts[f"rung_{answer.rung or rung}"] += 1
+        for name in ("drafted", "accepted", "passes", "tokens"):
+            self._counts[f"{name}_in_verification"] += getattr(answer, name)
 
-    def _refusal(self, text: TextJob) -> OntimeError | None:
-        if self._card is None:
-            return Unavailable(self._missing)
-        if text.target not in self._card.languages:
-            offered = ", ".join(self._card.languages)
-            return Unavailable(f"target is {text.target}, expected one of {offered}")
-        return None
+    def _fail(self, waiting: Waiting[TextJob], error: OntimeError) -> Outcome:
+        return self._waiting.publish(waiting, _failure(waiting, error))
 
-    def _fail(self, waiting: Waiting[TextJob], error: OntimeError, *others: Publication) -> Outcome:
-        failure = Failure(id=waiting.asked.id, code=error.code, message=str(error))
-        return self._waiting.publish(waiting, failure, *others)
+    def _tell(
+        self, job_id: str, waiting: Waiting[TextJob], result: Result, *others: Publication
+    ) -> Outcome:
+        """The one answer to a request."""
+        self._waiting.finish(job_id)
+        self._kept.pop(job_id, None)
+        self._detected.pop(job_id, None)
+        return self._waiting.publish(waiting, result, *others)
+
+
+def _failure(waiting: Waiting[TextJob], error: OntimeError) -> Failure:
+    return Failure(id=waiting.asked.id, code=error.code, message=str(error))
+
+
+def _climbing(job: Job, done: Rung, better: tuple[Rung, ...]) -> Job:
+    return Job(
+        id=job.id,
+        channel=job.channel,
+        deadline=job.deadline,
+        length=job.length,
+        rungs=better,
+        done=done,
+    )
+
+
+def _due_earlier(job: Job, seconds: float) -> Job:
+    return Job(
+        id=job.id,
+        channel=job.channel,
+        deadline=job.deadline - seconds,
+        length=job.length,
+        rungs=job.rungs,
+    )

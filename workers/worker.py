@@ -107,6 +107,7 @@ class Worker:
             **self._schedule.statistics(),
             **self._output.statistics(),
             **(self._engine.statistics() if self._engine else {}),
+            **self._role.statistics(),
             **self._counts,
         }
 

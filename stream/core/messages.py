@@ -75,8 +75,19 @@ class Caption(Message, frozen=True, kw_only=True, tag="caption"):
     cursor: str | UnsetType = UNSET
 
 
+class Detected(Struct, frozen=True, gc=False, kw_only=True):
+    """A language that was recognised, and how sure that is (0 to 1)."""
+
+    language: str
+    confidence: float
+
+
 class Translation(Message, frozen=True, kw_only=True, tag="translation"):
-    """A revision of a segment's translation, or the answer to a `translate` (then with `id`)."""
+    """A revision of a segment's translation, or the answer to a `translate` (then with `id`).
+
+    `detected` is the source's language where none was given. `acceptance` is `relaxed` where words
+    of a draft stand that were nearly the model's best, and not its best.
+    """
 
     id: str | UnsetType = UNSET
     channel: str = ""
@@ -91,6 +102,8 @@ class Translation(Message, frozen=True, kw_only=True, tag="translation"):
     end: float = 0.0
     audio_end: float = 0.0
     language: str
+    detected: Detected | UnsetType = UNSET
+    acceptance: Literal["relaxed"] | UnsetType = UNSET
     rung: Rung
     latency: Latency = Latency()
     budget_ms: int

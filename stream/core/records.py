@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from stream.core.messages import Fact
+from stream.core.messages import Detected, Fact
 from stream.core.policies import Filter, PolicyChange
 
 SAMPLE_RATE = 16_000
@@ -127,14 +127,22 @@ class PostJob(Struct, frozen=True, gc=False, kw_only=True):
     budget_ms: int
 
 
+AUTO = "auto"
+"""The source of a text whose language is to be recognised."""
+
+
 class TextJob(Struct, frozen=True, gc=False, kw_only=True):
-    """A text that waits for its translation."""
+    """A text that waits for its translation, or a question about languages.
+
+    `detection`: which language the text is in; `languages`: what can be translated at all.
+    """
 
     id: str
     channel: str
-    text: str
-    source: str
-    target: str
+    asks: Literal["translation", "detection", "languages"] = "translation"
+    text: str = ""
+    source: str = ""
+    target: str = ""
     gateway: str = ""
     arrived: float
     budget_ms: int
@@ -170,6 +178,21 @@ class Failure(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag
     message: str
 
 
+class Offer(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="offer"):
+    """The answer to the question `id`: any of `sources` is translated into any of `targets`."""
+
+    id: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+class Detection(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="detection"):
+    """The answer to the question `id`: languages that the text may be in, the likeliest first."""
+
+    id: str
+    candidates: tuple[Detected, ...]
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """What moderators have set for a channel; a `filter` of None is the policy file's to say."""
 
@@ -180,4 +203,4 @@ class Settings(Struct, frozen=True, kw_only=True):
     policy: PolicyChange = PolicyChange()
 
 
-Result = Fact | Claim | Progress | Failure
+Result = Fact | Claim | Progress | Failure | Offer | Detection

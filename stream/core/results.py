@@ -27,8 +27,10 @@ from stream.core.messages import Caption, Fact, Translation, Verdict, is_durable
 from stream.core.positions import Positions
 from stream.core.records import (
     Claim,
+    Detection,
     Failure,
     Log,
+    Offer,
     Origin,
     Progress,
     Record,
@@ -138,7 +140,7 @@ class Results:
             # Whoever publishes this audio may be here and wait for its end.
             ended = [Answer(result, origin)] if result.over and is_live else []
             return [Heard(result, at), *ended]
-        if isinstance(result, Failure | Verdict) or _is_answer(result):
+        if isinstance(result, Failure | Verdict | Offer | Detection) or _is_answer(result):
             return events
         if result.channel != record.key:
             raise Malformed("channel", shorten(result.channel), "the record's key")

@@ -1,0 +1,1 @@
+"""Which letters a language is told by: makes workers/models/languages (see __main__)."""

@@ -1,0 +1,73 @@
+"""The translation of a text that still grows: what to show of it, and which part is settled.
+
+A new word at the source's end can change any word of a translation, mostly its last ones. So the
+last few are held back until the text is final, and what two translations after each other agree on
+is settled (Arivazhagan et al. 2020, "Re-translation versus streaming"; Liu et al. 2020, local
+agreement).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HELD_BACK = 2
+_WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "zh"})
+
+
+class Shown(NamedTuple):
+    """A text to show, and how many of its leading code points are settled."""
+
+    text: str
+    stable: int
+
+
+class Growth:
+    """Of one segment in one language. What is settled stands in all that `revise` shows later;
+    only `finish` may still correct it.
+
+    `whole` is the last translation with the words that were held back.
+    """
+
+    def __init__(self, language: str, held_back: int = HELD_BACK) -> None:
+        self.shown = Shown("", 0)
+        self.whole = ""
+        self._gap = "" if language.partition("-")[0] in _WITHOUT_SPACES else " "
+        self._held_back = held_back
+        self._settled: list[str] = []
+        self._former: list[str] = []
+
+    def revise(self, translation: str) -> Shown:
+        """What to show of the translation of a text that goes on."""
+        units = self._reconciled(self._units(translation))
+        keep = max(len(self._settled), len(units) - self._held_back)
+        agreed = _common(units[:keep], self._former)
+        self._former, self.whole = units, self._gap.join(units)
+        self._settled = units[: max(agreed, len(self._settled))]
+        self.shown = Shown(self._gap.join(units[:keep]), len(self._gap.join(self._settled)))
+        return self.shown
+
+    def finish(self, translation: str) -> Shown:
+        """The final text."""
+        self.shown, self.whole = Shown(translation, len(translation)), translation
+        return self.shown
+
+    def _reconciled(self, units: list[str]) -> list[str]:
+        """The translation behind what has been settled, whatever it says there."""
+        return [*self._settled, *units[len(self._settled) :]]
+
+    def _units(self, text: str) -> list[str]:
+        return text.split() if self._gap else [letter for letter in text if not letter.isspace()]
+
+
+def erased(before: str, after: str) -> int:
+    """Words of a shown text that the next one takes back."""
+    former, newer = before.split(), after.split()
+    return len(former) - _common(former, newer)
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """How many leading units both have in common."""
+    for place, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return place
+    return min(len(one), len(other))
