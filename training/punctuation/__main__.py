@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the data folder")
     parser.add_argument("--work", type=Path, default=Path(".work/punctuation"))
     parser.add_argument("--out", type=Path, default=MODELS, help="folder of the shipped model")
-    parser.add_argument("--words", type=int, default=9_000_000, help="words seen in training")
+    parser.add_argument("--words", type=int, default=6_000_000, help="words seen in training")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiny", action="store_true", help="a small network, to try the way")

@@ -16,7 +16,7 @@ from .windows import IGNORED, Batch, Windows
 class Recipe(NamedTuple):
     """`words` are seen in all; the learning rate warms up, then falls to nothing as a cosine."""
 
-    words: int = 9_000_000
+    words: int = 6_000_000
     batch_words: int = 4096
     rate: float = 3e-3
     warm_steps: int = 200
@@ -25,7 +25,7 @@ class Recipe(NamedTuple):
 
 
 SHARES = {"novels": 0.4, "tatoeba": 0.35, "modern": 0.25}
-REPORT_STEPS = 200
+REPORT_STEPS = 100
 
 
 def train(work: Path, shape: Shape, recipe: Recipe) -> Tagger:
