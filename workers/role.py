@@ -95,6 +95,3 @@ class Role(Protocol):
 
     def statistics(self) -> Mapping[str, float]:
         """Counts by name, beside those of the worker, its queue and its engine."""
-
-    def statistics(self) -> Mapping[str, float]:
-        """Counts by name, beside those of the worker, its queue and its engine."""

@@ -20,9 +20,6 @@ Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_
 SourceLanguage = Annotated[
     str, Meta(pattern=r"^(auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$", max_length=35)
 ]
-SourceLanguage = Annotated[
-    str, Meta(pattern=r"^(auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$", max_length=35)
-]
 BudgetMs = Annotated[int, Meta(ge=10, le=60_000)]
 SampleRate = Annotated[int, Meta(ge=8_000, le=48_000)]
 
