@@ -47,6 +47,9 @@ class Announcer:
     def has_room(self) -> bool:
         return len(self._waiting) < self._limit
 
+    def is_half_full(self) -> bool:
+        return 2 * len(self._waiting) >= self._limit
+
     def announce(self, announce: Announce) -> None:
         """Write it as soon as the bus takes it."""
         event = announce.event

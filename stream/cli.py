@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stream import terminal
+from stream import reviewing, terminal
 from stream.adapters.clock import AnchoredClock
 from stream.adapters.kafka import check_topics, create_topics
 from stream.adapters.tokens import Tokens
@@ -17,6 +17,7 @@ from stream.buses import DEFAULT_PARTITIONS, kafka_settings
 from stream.client import Server
 from stream.config import BadSettings, Config
 from stream.core.access import RIGHTS
+from stream.reviewing import Word
 from stream.running import errors_told, run_to_end
 from stream.serving import serve
 
@@ -105,6 +106,27 @@ def watch(
 ) -> None:
     """Show a channel's captions and posts in the terminal as they come."""
     run_to_end(terminal.watch(channel, Server(url, token), tuple(language or ())))
+
+
+@app.command(epilog="Example: ontime review chat --allow 7f3a --block 90c1")
+def review(
+    channel: Annotated[str, typer.Argument(help="The channel whose posts wait.")],
+    allow: Annotated[list[str] | None, typer.Option(help="A post to be shown; repeat it.")] = None,
+    block: Annotated[
+        list[str] | None, typer.Option(help="A post to be blocked, or taken back; repeat it.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="The protocol's object, one a line.")
+    ] = False,
+    follow: Annotated[bool, typer.Option(help="Go on with what comes.")] = False,
+    url: Url = LOCAL,
+    token: Token = "",
+) -> None:
+    """List the posts that wait for a moderator and those that were blocked, or decide on some."""
+    words = [Word(post, "allow") for post in allow or ()]
+    words += [Word(post, "block") for post in block or ()]
+    show = reviewing.as_json if json else reviewing.as_words
+    run_to_end(reviewing.review(channel, Server(url, token), words, show, follow=follow))
 
 
 @app.command(epilog="Example: ontime token --subject studio-1 --right publish --channel 'news-*'")

@@ -104,6 +104,7 @@ class Fanout:
             channel=request.channel,
             cursor=encode_cursor(resumed.cursor),
             recovered=resumed.recovered,
+            moderator=moderator,
         )
         self._hub.join(request.channel, Subscription(peer, wanted, resumed.cursor.offsets))
         self.send(peer, answer)

@@ -13,7 +13,7 @@ from stream.announcing import PUBLISH_HEADER, Announcer
 from stream.core import requests, wire
 from stream.core.effects import Announce, Await, Effect, Judge, Tell
 from stream.core.errors import BusError, Malformed, Overloaded
-from stream.core.messages import Decision, Message, Review, Verdict
+from stream.core.messages import Action, Decision, Message, Post, Review, Verdict
 from stream.core.posts import GateLimits, Posts
 from stream.core.records import Position, PostJob, Record, Topic
 from stream.core.reviews import Reviews
@@ -45,6 +45,7 @@ class Gate:
         limits: GateLimits = GateLimits(),  # noqa: B008
     ) -> None:
         self.unsent = 0
+        self.untold = 0
         self.late = 0
         self.latency = Histogram()
         self._bus = bus
@@ -79,9 +80,15 @@ class Gate:
             case Review():
                 publish = record.headers.get(PUBLISH_HEADER) == b"1"
                 self._reviews.learn_review(result, publish=publish)
+            case Post():
+                self._reviews.learn_post(result)
             case Decision():
                 now = self._clock.now()
                 self._carry_out(self._reviews.learn_decision(result, origin.owner, now))
+
+    def waiting(self, channel: str) -> list[Review]:
+        """What a moderator who comes new has to know."""
+        return self._reviews.waiting(channel)
 
     def forget(self, asker: Asker) -> None:
         """Nobody is there to be told any more."""
@@ -100,7 +107,12 @@ class Gate:
 
     def statistics(self) -> dict[str, dict[str, float]]:
         return {
-            "gate": {**self._posts.statistics(), "unsent": self.unsent, "late": self.late},
+            "gate": {
+                **self._posts.statistics(),
+                "unsent": self.unsent,
+                "untold": self.untold,
+                "late": self.late,
+            },
             "reviews": self._reviews.statistics(),
             "events": self._announcer.statistics(),
         }
@@ -116,10 +128,19 @@ class Gate:
                 case Judge(job=job):
                     self._send(job)
                 case Announce():
-                    self._announcer.announce(effect)
+                    self._announce(effect)
                 case Await():
                     self._carry_out(self._reviews.wait(effect))
         self._alarm.set(self._posts.next_due())
+
+    def _announce(self, effect: Announce) -> None:
+        """A flood of blocked posts must leave room for what waits, is shown or is decided."""
+        event = effect.event
+        blocked = isinstance(event, Review) and event.action is Action.BLOCK
+        if blocked and self._announcer.is_half_full():
+            self.untold += 1
+        else:
+            self._announcer.announce(effect)
 
     def _tell(self, asker: object, message: Message) -> None:
         if isinstance(message, Verdict):

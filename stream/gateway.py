@@ -15,7 +15,15 @@ from stream.core import wire
 from stream.core.access import Permissions
 from stream.core.channels import ChannelLimits
 from stream.core.history import HistoryLimits
-from stream.core.messages import Caption, Decision, Retract, Review, Translation, Verdict
+from stream.core.messages import (
+    Caption,
+    Decision,
+    Post,
+    Retract,
+    Review,
+    Translation,
+    Verdict,
+)
 from stream.core.outbox import Outbox, OutboxLimits
 from stream.core.pages import Page
 from stream.core.posts import GateLimits
@@ -182,7 +190,7 @@ class Gateway:
                 self._transcripts.add(result)
             case Retract():
                 self._transcripts.retract(result)
-            case Review() | Decision():
+            case Post() | Review() | Decision():
                 self._gate.learn(record)
 
 

@@ -143,7 +143,7 @@ class Conversation:
             case Send(message=message):
                 self.tell(message)
             case Listen(request=request, moderator=moderator):
-                self._services.audience.subscribe(self._connection, request, moderator)
+                await self._subscribe(request, moderator)
             case Leave(request=request):
                 self._services.audience.unsubscribe(self._connection, request.channel)
                 self.tell(Unsubscribed(id=request.id, channel=request.channel))
@@ -156,6 +156,18 @@ class Conversation:
                 self._connection.close_soon(error)
             case _:
                 assert_never(effect)
+
+    async def _subscribe(self, request: Subscribe, moderator: bool) -> None:
+        """A moderator who comes new is told what waits, after what comes live has begun: a review
+        may then come twice, and never not at all.
+        """
+        services = self._services
+        answer = services.audience.subscribe(self._connection, request, moderator)
+        resumed = request.since is not None and answer.recovered
+        if moderator and "reviews" in request.kinds and not resumed:
+            await services.events.catch_up()
+            for review in services.gate.waiting(request.channel):
+                self.tell(review)
 
     async def _ask(self, request: Gate | Translate | Decide | Configure) -> None:
         services = self._services

@@ -188,12 +188,15 @@ class Stale(Message, frozen=True, kw_only=True, tag="stale"):
 
 
 class Subscribed(Message, frozen=True, kw_only=True, tag="subscribed"):
-    """`recovered`: everything since the cursor follows; false: something is lost."""
+    """`recovered`: everything since the cursor follows; false: something is lost. A `moderator`
+    gets reviews and decisions, and may decide.
+    """
 
     id: str | None
     channel: str
     cursor: str
     recovered: bool
+    moderator: bool = False
 
 
 class Unsubscribed(Message, frozen=True, kw_only=True, tag="unsubscribed"):

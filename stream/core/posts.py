@@ -193,11 +193,11 @@ class Posts:
         return effects
 
     def _announce(self, case: _Case, verdict: Verdict, text: str) -> list[Effect]:
-        """The event that a verdict makes, once; a review is told to moderators in any case."""
+        """The event that a verdict makes, once; what does not pass is told to moderators."""
         job = case.job
-        if case.published or verdict.action is Action.BLOCK:
+        if case.published:
             return []
-        if verdict.action is Action.REVIEW:
+        if verdict.action is not Action.ALLOW:
             event: Post | Review = Review(
                 channel=job.channel,
                 post=job.post,
@@ -205,6 +205,7 @@ class Posts:
                 text=text,
                 labels=verdict.labels,
                 reasons=verdict.reasons,
+                action=verdict.action,
             )
         elif case.publish:
             event = Post(channel=job.channel, post=job.post, author=job.author, text=text)

@@ -26,8 +26,8 @@ class Sequence:
     """Decides what of one channel is new, whatever order its logs are read in.
 
     Of a segment (and language) revisions only rise, nothing follows its final, and nothing of it
-    follows its retraction. Everything else passes once by its id. The memory holds `limit` ids;
-    over it the oldest is forgotten, and could then pass again.
+    follows its retraction, nor does a post its own. Everything else passes once by its id. The
+    memory holds `limit` ids; over it the oldest is forgotten, and could then pass again.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -58,6 +58,8 @@ class Sequence:
             case Translation(segment=segment, source_segment=source):
                 own, theirs = ("retract", segment, ""), ("retract", source, "")
                 return own in self._newest or theirs in self._newest
+            case Post(post=name):
+                return ("retract", "", name) in self._newest
             case _:
                 return False
 

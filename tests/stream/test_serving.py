@@ -162,6 +162,8 @@ async def test_a_post_is_judged_and_shown(house: Served) -> None:
         assert (post["post"], post["author"], post["text"]) == ("p", "ann", "hello")
         bad = await speaker.ask("verdict", **gate, id="2", text="bad")
         assert (bad["action"], bad["labels"]) == ("block", {"toxic": 0.95})
+        told = await speaker.hear("review")
+        assert (told["action"], told["text"]) == ("block", "bad")
         again = await speaker.ask("verdict", **gate, id="3", text="hello", post="p")
         assert again["action"] == "allow"
         error = await speaker.ask("error", **gate, id="4", text="other", post="p")
@@ -208,6 +210,37 @@ async def test_a_moderator_decides_on_another_gateway() -> None:
         error = await moderator.ask("error", **decide, id="e")
         assert "decided already" in error["message"]
     await bus.close()
+
+
+async def test_a_moderator_who_comes_later_is_told_what_waits_and_what_was_blocked(
+    house: Served,
+) -> None:
+    def grave(job: PostJob) -> Verdict | None:
+        return judge(job) if job.text == "bad" else hold(job)
+
+    gate = {"type": "gate", "channel": "chat", "budget_ms": 5_000}
+    async with moderating(house, grave), house.speaker() as speaker:
+        await speaker.ask("verdict", **gate, id="1", text="hm", post="p")
+        await speaker.ask("verdict", **gate, id="2", text="bad", post="q")
+        await house.gateway.wait_written()
+    async with house.speaker() as moderator:
+        answer = await moderator.ask("subscribed", type="subscribe", channel="chat")
+        assert answer["moderator"]
+        await moderator.ask("pong", type="ping")
+        told = [(each["post"], each["action"]) for each in moderator.heard]
+        assert told == [("q", "block"), ("p", "review")]
+
+
+async def test_a_block_takes_back_what_was_shown(house: Served) -> None:
+    decide = {"type": "decide", "channel": "chat", "post": "p", "action": "block"}
+    async with moderating(house, judge), house.speaker() as reader, house.speaker() as moderator:
+        await reader.ask("subscribed", type="subscribe", channel="chat", kinds=["posts"])
+        gate = {"type": "gate", "channel": "chat", "publish": True, "budget_ms": 5_000}
+        await reader.ask("verdict", **gate, id="1", text="hello", post="p")
+        assert (await reader.hear("post"))["post"] == "p"
+        decision = await moderator.ask("decision", **decide, id="d")
+        assert (decision["id"], decision["action"]) == ("d", "block")
+        assert (await reader.hear("retract"))["post"] == "p"
 
 
 async def test_a_translation_without_a_worker_names_what_is_missing(house: Served) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from stream.core.effects import Announce, Await, Effect, Tell
 from stream.core.errors import Refused
-from stream.core.messages import Action, Decision, Error, Post, Review
+from stream.core.messages import Action, Decision, Error, Post, Retract, Review
 from stream.core.requests import Decide
 from stream.core.reviews import ReviewLimits, Reviews
 
@@ -120,3 +120,69 @@ def test_the_memory_is_bounded_by_posts_and_by_text() -> None:
         with pytest.raises(Refused):
             reviews.decide(decide("p0"), "mia", MODERATOR, 0.0)
         decision_in(reviews.decide(decide("p3"), "mia", MODERATOR, 0.0))
+
+
+def blocked(post: str = "p") -> Review:
+    return Review(channel="demo", post=post, author="ann", text="hi", action=Action.BLOCK)
+
+
+def announced(effects: list[Effect]) -> list[object]:
+    return [effect.event for effect in effects if isinstance(effect, Announce)]
+
+
+def test_a_post_that_a_rule_blocked_may_be_allowed() -> None:
+    reviews = Reviews("gw")
+    reviews.learn_review(blocked(), publish=True)
+    assert reviews.knows("demo", "p")
+    decision = decision_in(reviews.decide(decide(), "mia", MODERATOR, 1.0))
+    effects = reviews.learn_decision(decision, "gw", 2.0)
+    assert announced(effects) == [Post(channel="demo", post="p", author="ann", text="hi")]
+    assert [type(effect) for effect in effects] == [Tell, Announce]
+    assert reviews.statistics()["blocked"] == 0
+
+
+def test_a_post_that_is_shown_may_be_taken_back_and_nothing_else() -> None:
+    reviews = Reviews("gw")
+    reviews.learn_post(Post(channel="demo", post="p", author="ann", text="hi"))
+    with pytest.raises(Refused, match="post p is shown"):
+        reviews.decide(decide(action="allow"), "mia", MODERATOR, 1.0)
+    decision = decision_in(reviews.decide(decide(action="block"), "mia", MODERATOR, 1.0))
+    effects = reviews.learn_decision(decision, "gw", 2.0)
+    told = Retract(channel="demo", post="p", reason="blocked by a moderator")
+    assert announced(effects) == [told]
+    with pytest.raises(Refused, match="decided already"):
+        reviews.decide(decide(action="block"), "tom", MODERATOR, 3.0)
+
+
+def test_a_block_after_an_allow_takes_back_what_was_shown_once() -> None:
+    reviews = Reviews("gw")
+    reviews.learn_review(review(), publish=True)
+    allow = decision_in(reviews.decide(decide(), "mia", MODERATOR, 1.0))
+    reviews.learn_decision(allow, "gw", 2.0)
+    block = decision_in(reviews.decide(decide(action="block"), "tom", MODERATOR, 3.0))
+    effects = reviews.learn_decision(block, "gw", 4.0)
+    assert [type(event) for event in announced(effects)] == [Retract]
+    assert reviews.learn_decision(block, "gw", 5.0) == []
+    assert reviews.learn_decision(allow, "gw", 5.0) == []
+
+
+def test_whoever_comes_new_is_told_what_waits_on_the_channel_and_what_was_blocked() -> None:
+    reviews = Reviews("gw", ReviewLimits(listed=2))
+    for number in range(3):
+        reviews.learn_review(review(f"w{number}"), publish=True)
+        reviews.learn_review(blocked(f"b{number}"), publish=True)
+    reviews.learn_review(Review(channel="other", post="o", author="", text="hi"), publish=True)
+    assert [each.post for each in reviews.waiting("demo")] == ["b1", "b2", "w0", "w1"]
+    gone = Decision(channel="demo", post="w0", action=Action.BLOCK, by="mia")
+    reviews.learn_decision(gone, "elsewhere", 1.0)
+    assert [each.post for each in reviews.waiting("demo")] == ["b1", "b2", "w1", "w2"]
+
+
+def test_a_flood_of_blocked_posts_pushes_out_none_that_waits() -> None:
+    reviews = Reviews("gw", ReviewLimits(posts=2, blocked=2, shown=2))
+    reviews.learn_review(review("w"), publish=True)
+    for number in range(9):
+        reviews.learn_review(blocked(f"b{number}"), publish=True)
+        reviews.learn_post(Post(channel="demo", post=f"s{number}", author="", text="hi"))
+    assert [each.post for each in reviews.waiting("demo")] == ["b7", "b8", "w"]
+    assert reviews.statistics()["shown"] == 2

@@ -6,7 +6,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.core.messages import Action, Caption, Fact, Gap, Translation
+from stream.core.messages import Action, Caption, Fact, Gap, Retract, Translation
 from stream.core.sequence import Sequence
 from tests.support.facts import CHANNEL, caption, decision, post, retract, review, translation
 
@@ -104,3 +104,8 @@ def _identity(fact: Fact) -> tuple[object, ...] | None:
     if isinstance(fact, Caption | Translation):
         return (type(fact), fact.segment, fact.language) if fact.final else None
     return type(fact), getattr(fact, "post", None)
+
+
+def test_a_post_that_was_taken_back_does_not_come_again() -> None:
+    taken = Retract(channel=CHANNEL, post="p", reason="blocked")
+    assert passed(taken, post("p"), post("q")) == [taken, post("q")]
