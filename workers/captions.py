@@ -18,6 +18,7 @@ from stream.core.records import (
 )
 from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
+from workers.core.pace import Pace
 from workers.core.track import BYTES_PER_SAMPLE, Track
 from workers.ports import Answer, Audio, Card, Heard
 from workers.report import Report
@@ -28,13 +29,15 @@ NOTHING = Outcome()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionLimits:
-    """`chunk_ms`: least audio worth a run; `run_ms`: most audio in one run; `lag_s`: audio older
+    """`chunk_ms`: least audio worth a run, and under load its double and its fourfold up to
+    `chunk_most_ms`; `run_ms`: most audio in one run; `lag_s`: audio older
     than this is skipped, with a gap; `behind_s`: waiting audio above which partials are left out;
     `patience_s`: the deadline of audio that has none any more, which is to be decoded all the
     same; `progress_s`: audio between two progress records.
     """
 
     chunk_ms: int = 160
+    chunk_most_ms: int = 640
     run_ms: int = 2_000
     lag_s: float = 60.0
     behind_s: float = 1.0
@@ -47,7 +50,8 @@ class _Channel:
     """A channel's audio: the first track is decoded, a later one waits behind a break.
 
     `chunk` is the newest (it carries language and budget), `running` the job in the engine's
-    hands, `queued` a job that no newer one replaces.
+    hands, `queued` a job that no newer one replaces. `foreseen`: at this sample a final follows
+    unless speech goes on.
     """
 
     log: Log
@@ -57,6 +61,7 @@ class _Channel:
     queued: str = ""
     quiet: bool = False
     progressed: int = 0
+    foreseen: int = 0
 
     @property
     def name(self) -> str:
@@ -81,6 +86,7 @@ class Captions:
         self.owner = owner
         self._report = Report(owner, card.rungs[-1])
         self._limits = limits or CaptionLimits()
+        self._pace = Pace(_lengths_ms(self._limits))
         self._channels: dict[str, _Channel] = {}
         self._resume: dict[str, tuple[Log, str, int]] = {}
         self._jobs = 0
@@ -107,7 +113,7 @@ class Captions:
             return None
         channel.running, channel.queued = job.id, ""
         start, fresh = track.sent, track.fresh
-        pcm = track.take(self._limits.run_ms * SAMPLE_RATE // 1000)
+        pcm = track.take(min(self._due(channel), self._limits.run_ms * SAMPLE_RATE // 1000))
         return Audio(
             stream=channel.stream,
             start=start,
@@ -115,6 +121,7 @@ class Captions:
             fresh=fresh,
             last=track.finishing,
             quiet=channel.quiet,
+            chunk_ms=self._limits.chunk_most_ms if channel.quiet else self._pace.chunk_ms,
             language=channel.chunk.language,
             hotwords=self.catalogue.of(job.channel).hotwords,
         )
@@ -125,6 +132,8 @@ class Captions:
         if channel is None or channel.running != job.id:
             return NOTHING
         channel.running = ""
+        channel.foreseen = answer.foreseen
+        self._pace.tell(timing.began, timing.took_s)
         track = channel.tracks[0]
         said = tuple(
             self._report.caption(channel.chunk, track, hypothesis, answer.upto, rung, timing)
@@ -192,9 +201,18 @@ class Captions:
     def statistics(self) -> Mapping[str, float]:
         return {"live_channels": len(self._channels)}
 
-    @property
-    def _least_samples(self) -> int:
-        return self._limits.chunk_ms * SAMPLE_RATE // 1000
+    def _due(self, channel: _Channel) -> int:
+        """Samples that are worth a run: whole chunks on the epoch's grid, or what ends a segment.
+
+        Segments begin on the same grid, so that none waits for a part of its chunk.
+        """
+        track = channel.tracks[0]
+        if track.complete:
+            return track.pending
+        grid = self._pace.chunk_ms * SAMPLE_RATE // 1000
+        whole = track.received // grid * grid
+        ending = channel.foreseen if channel.foreseen <= track.received else 0
+        return max(0, whole - track.sent, ending - track.sent)
 
     def _is_late(self, channel: _Channel) -> bool:
         return channel.tracks[0].pending > self._limits.behind_s * SAMPLE_RATE
@@ -239,7 +257,7 @@ class Captions:
 
     def _next_job(self, channel: _Channel) -> tuple[Job, ...]:
         track = channel.tracks[0]
-        enough = track.pending >= self._least_samples or track.complete
+        enough = self._due(channel) or track.complete
         newest = track.newest
         if channel.running or channel.queued or not enough or newest is None:
             return ()
@@ -256,7 +274,7 @@ class Captions:
             id=job_id,
             channel=channel.name,
             deadline=deadline,
-            length=max(1, channel.tracks[0].pending),
+            length=max(1, self._due(channel)),
             rungs=self._card.rungs,
             supersedes=channel.name,
             final=final,
@@ -268,6 +286,7 @@ class Captions:
         closed = channel.tracks[0].skip()
         channel.tracks.popleft()
         channel.quiet = False
+        channel.foreseen = 0
         if not channel.tracks:
             del self._channels[channel.name]
             return Outcome(publications, closed=closed, forget=(stream,))
@@ -284,3 +303,10 @@ class Captions:
 
     def _gap(self, channel: _Channel, start: int, end: int, reason: str) -> Publication:
         return self._report.gap(channel.chunk, channel.tracks[0], start, end, reason)
+
+
+def _lengths_ms(limits: CaptionLimits) -> list[int]:
+    lengths_ms = [limits.chunk_ms]
+    while 2 * lengths_ms[-1] <= limits.chunk_most_ms:
+        lengths_ms.append(2 * lengths_ms[-1])
+    return lengths_ms

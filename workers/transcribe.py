@@ -19,7 +19,15 @@ async def transcribe(
     start = 0
     chunk_bytes = chunk_ms * SAMPLE_RATE // 1000 * BYTES_PER_SAMPLE
     for pcm, last in _with_last(_chunks(pieces, chunk_bytes)):
-        question = Audio(stream=name, start=start, pcm=pcm, fresh=start == 0, last=last, quiet=True)
+        question = Audio(
+            stream=name,
+            start=start,
+            pcm=pcm,
+            fresh=start == 0,
+            last=last,
+            quiet=True,
+            chunk_ms=chunk_ms,
+        )
         (heard,) = await engine.run(rung, [question], RUN_TIMEOUT_S)
         assert isinstance(heard, Heard)
         start += len(pcm) // BYTES_PER_SAMPLE

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 FRAME_SAMPLES = 512
 GRID_FRAMES = 40
+START_FRAMES = 5
+"""Segments begin on multiples of 160 ms where they can: all their chunks then end together."""
+
 GRID_SAMPLES = GRID_FRAMES * FRAME_SAMPLES
 
 
@@ -21,7 +24,8 @@ class EndpointRules:
 
     `onset`, `onset_frames`  speech begins where so many frames in a row are at least so likely
     `offset`                 speech goes on while a frame is at least so likely
-    `pre_roll`               audio before the onset that belongs to the segment
+    `pre_roll`               audio before the onset that belongs to the segment, at least
+    `likely`                 silence after which an end is likely: what was said is made ready
     `silence`                ends a segment; from half of `longest` on, less and less is asked
     `longest`                a segment ends there in any case
     """
@@ -30,6 +34,7 @@ class EndpointRules:
     onset_frames: int = 2
     offset: float = 0.35
     pre_roll: int = 10
+    likely: int = 4
     silence: int = 25
     longest: int = 625
 
@@ -41,7 +46,7 @@ class EndpointRules:
 
 
 class Opened(NamedTuple):
-    """A segment begins at sample `start`, which lies at most the pre-roll before its speech."""
+    """A segment begins at sample `start`, which lies about the pre-roll before its speech."""
 
     start: int
 
@@ -82,6 +87,21 @@ class Endpointer:
     def is_open(self) -> bool:
         return self._opened is not None
 
+    @property
+    def quiet(self) -> int:
+        """Frames since speech was last heard in the open segment."""
+        return self._frame - self._spoken
+
+    @property
+    def foreseen(self) -> int:
+        """The sample at which the open segment ends unless speech goes on; 0 while it does."""
+        if self._opened is None or not self.quiet:
+            return 0
+        frame = self._frame + 1
+        while not self._is_over(frame):
+            frame += 1
+        return frame * FRAME_SAMPLES
+
     def step(self, probability: float) -> Event | None:
         """Judge the next frame; at most one thing follows from it."""
         self._frame += 1
@@ -115,7 +135,8 @@ class Endpointer:
         if self._likely < self._rules.onset_frames:
             return None
         onset = self._frame - self._likely
-        self._opened = max(self._floor, onset - self._rules.pre_roll)
+        begin = (onset - self._rules.pre_roll) // START_FRAMES * START_FRAMES
+        self._opened = max(self._floor, begin)
         self._spoken = self._frame
         return Opened(self._opened * FRAME_SAMPLES)
 
@@ -123,8 +144,13 @@ class Endpointer:
         assert self._opened is not None
         if probability >= self._rules.offset:
             self._spoken = self._frame
-        length = self._frame - self._opened
-        silence = self._frame - self._spoken
-        if length < self._rules.longest and silence < self._rules.patience(length):
+        if not self._is_over(self._frame):
             return None
         return Closed(self._spoken * FRAME_SAMPLES, self.sample)
+
+    def _is_over(self, frame: int) -> bool:
+        """Whether silence up to `frame` ends the open segment there."""
+        assert self._opened is not None
+        length = frame - self._opened
+        long_enough = frame - self._spoken >= self._rules.patience(length)
+        return length >= self._rules.longest or long_enough

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung, Word
@@ -53,6 +53,19 @@ class Decoder(Protocol[State]):
         """Nobody wants this segment any more."""
 
 
+@runtime_checkable
+class Attentive(Decoder[State], Protocol[State]):
+    """A decoder that is told more than audio."""
+
+    def heed(self, state: State, audio: Audio, rung: Rung) -> None:
+        """How the question that follows wants it: hotwords, length of chunks; before each step."""
+
+    def rest(self, states: Sequence[State]) -> None:
+        """These segments may have ended: make ready what `end` would say. That is decided by the
+        audio alone, never by how it was cut.
+        """
+
+
 @dataclass(slots=True)
 class _Segment(Generic[State]):
     start: int
@@ -88,6 +101,7 @@ class SegmentingRecogniser(Generic[State]):
         self._detector = detector
         self._rules = rules
         self._decoder = decoder
+        self._attentive = decoder if isinstance(decoder, Attentive) else None
         self._write = write
         self._streams: dict[str, _Stream[State]] = {}
 
@@ -102,7 +116,7 @@ class SegmentingRecogniser(Generic[State]):
         ]
         finals: list[list[Hypothesis]] = [[] for _ in streams]
         for turn in zip_longest(*pieces):
-            self._decode(streams, turn, finals)
+            self._decode(rung, audios, streams, turn, finals)
         return [
             self._answer(audio, stream, said)
             for audio, stream, said in zip(audios, streams, finals, strict=True)
@@ -133,22 +147,30 @@ class SegmentingRecogniser(Generic[State]):
 
     def _decode(
         self,
+        rung: Rung,
+        audios: Sequence[Audio],
         streams: Sequence[_Stream[State]],
         turn: Sequence[Piece | None],
         finals: Sequence[list[Hypothesis]],
     ) -> None:
         """One piece of every stream that has one, together."""
-        states, audio = [], []
-        for stream, piece in zip(streams, turn, strict=True):
+        states, samples, resting = [], [], []
+        for audio, stream, piece in zip(audios, streams, turn, strict=True):
             if piece is None:
                 continue
             if piece.opened is not None:
                 start = piece.opened.start
                 stream.segment = _Segment(start, self._decoder.begin(start))
             assert stream.segment is not None
+            if self._attentive is not None:
+                self._attentive.heed(stream.segment.state, audio, rung)
             states.append(stream.segment.state)
-            audio.append(piece.audio)
-        self._decoder.step(states, audio)
+            samples.append(piece.audio)
+            if piece.likely:
+                resting.append(stream.segment.state)
+        self._decoder.step(states, samples)
+        if self._attentive is not None and resting:
+            self._attentive.rest(resting)
         for stream, piece, said in zip(streams, turn, finals, strict=True):
             if piece is not None and piece.closed is not None:
                 said.append(self._final(stream, piece.closed))
@@ -175,7 +197,10 @@ class SegmentingRecogniser(Generic[State]):
         if audio.last:
             self.forget(audio.stream)
         return Heard(
-            hypotheses=(*said, *((partial,) if partial else ())), upto=upto, settled=settled
+            hypotheses=(*said, *((partial,) if partial else ())),
+            upto=upto,
+            settled=settled,
+            foreseen=0 if audio.last else stream.listener.foreseen,
         )
 
     def _partial(self, stream: _Stream[State], upto: int) -> Hypothesis | None:

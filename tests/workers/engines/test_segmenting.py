@@ -154,9 +154,51 @@ def test_what_is_settled_lies_before_the_open_segment_and_never_goes_back(
 def test_a_segments_audio_reaches_the_decoder_once_and_whole() -> None:
     pcm = sound([(False, 10), (True, 10), (False, 10)])
     (said,) = finals(hear(recogniser()[0], pcm, [5_000]))
-    assert (said.start, said.end, said.ended) == (7 * 512, 20 * 512, 25 * 512)
-    heard = np.frombuffer(pcm, "<i2")[said.start : said.ended].astype(np.int64)
-    assert said.text == f"{said.start} {len(heard)} {heard.sum()}"
+    assert (said.start, said.end, said.ended) == (5 * 512, 20 * 512, 25 * 512)
+    assert said.text == counted(pcm, said.start, 24 * 512)
+
+
+def counted(pcm: bytes, start: int, end: int) -> str:
+    heard = np.frombuffer(pcm, "<i2")[start:end].astype(np.int64)
+    return f"{start} {len(heard)} {heard.sum()}"
+
+
+def test_silence_is_held_back_until_speech_goes_on() -> None:
+    """Nothing is left to decode when the silence confirms the end."""
+    rules = EndpointRules(silence=10, longest=60, pre_roll=3, likely=4)
+    pcm = sound([(True, 10), (False, 8), (True, 5), (False, 10)])
+    for cuts in ([], [12_000], range(0, len(pcm) // 2, 700)):
+        decoder = RestingDecoder()
+        engine = SegmentingRecogniser(CARD, LoudnessDetector(), rules, decoder)
+        (said,) = finals(hear(engine, pcm, cuts))
+        assert said.text == counted(pcm, 0, 27 * 512)
+        assert decoder.rested == [14 * 512, 27 * 512]
+
+
+def test_the_end_of_a_segment_is_foreseen() -> None:
+    engine = recogniser()[0]
+    (heard,) = engine.run(
+        Rung.DRAFT,
+        [Audio(stream="s", start=0, pcm=sound([(True, 4), (False, 2)]), fresh=True)],
+    )
+    assert heard.foreseen == 9 * 512
+    (heard,) = engine.run(Rung.DRAFT, [Audio(stream="s", start=6 * 512, pcm=sound([(False, 3)]))])
+    assert [said.ended for said in heard.hypotheses if said.final] == [9 * 512]
+    assert heard.foreseen == 0
+
+
+class RestingDecoder(CountingDecoder):
+    """Notes how much it had heard whenever an end was likely."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rested: list[int] = []
+
+    def heed(self, state: Counted, audio: Audio, rung: Rung) -> None:
+        assert audio.stream == "s"
+
+    def rest(self, states: Sequence[Counted]) -> None:
+        self.rested += [state.samples for state in states]
 
 
 def test_the_end_of_the_audio_brings_its_last_samples_too() -> None:

@@ -1,0 +1,57 @@
+"""Chunks get longer under load and shorter again after it, and don't go to and fro."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.core.pace import Pace
+
+LENGTHS_MS = (160, 320, 640)
+
+
+def drive(pace: Pace, cost_s: dict[int, float], seconds: float, start: float = 0.0) -> list[int]:
+    """One run for each chunk that is due, of what that chunk costs; the lengths that were chosen."""
+    now, chosen = start, []
+    while now < start + seconds:
+        chosen.append(pace.chunk_ms)
+        pace.tell(now, cost_s[pace.chunk_ms])
+        now += max(pace.chunk_ms / 1000, cost_s[pace.chunk_ms])
+    return chosen
+
+
+def costs(streams: int) -> dict[int, float]:
+    """Seconds of the engine for a chunk of all streams, as it was measured."""
+    each_s = {160: 0.0115, 320: 0.0138, 640: 0.025}
+    return {length: streams * cost for length, cost in each_s.items()}
+
+
+def test_with_slack_chunks_stay_short() -> None:
+    assert set(drive(Pace(LENGTHS_MS), costs(5), 30)) == {160}
+
+
+def test_they_get_longer_step_by_step_under_load() -> None:
+    assert list(dict.fromkeys(drive(Pace(LENGTHS_MS), costs(20), 30))) == [160, 320, 640]
+
+
+def test_after_the_load_they_get_short_again() -> None:
+    pace = Pace(LENGTHS_MS)
+    drive(pace, costs(20), 30)
+    assert drive(pace, costs(2), 30, start=30.0)[-1] == 160
+
+
+@pytest.mark.parametrize("streams", range(1, 30))
+def test_under_a_steady_load_the_length_never_goes_back(streams: int) -> None:
+    chosen = drive(Pace(LENGTHS_MS), costs(streams), 120)
+    assert chosen == sorted(chosen)
+
+
+def test_a_run_of_many_streams_counts_once() -> None:
+    pace = Pace(LENGTHS_MS)
+    for tick in range(100):
+        for _ in range(20):
+            pace.tell(tick * 0.16, 0.05)
+    assert pace.chunk_ms == 160
+
+
+def test_one_length_is_never_left() -> None:
+    assert set(drive(Pace((320,)), {320: 0.3}, 20)) == {320}

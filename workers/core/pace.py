@@ -1,0 +1,57 @@
+"""How much audio to decode at a time: less is sooner, more is cheaper; the load decides."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+
+class Pace:
+    """Goes to longer chunks when the engine is busy more than `high` of the time, back below `low`.
+
+    `lengths_ms` rise; a longer chunk takes about 0.6 of a shorter one's time, so that `low` must
+    lie below half of `high`, or it would go to and fro. It stays for `window_s` at least.
+    """
+
+    def __init__(
+        self,
+        lengths_ms: Sequence[int],
+        *,
+        high: float = 0.7,
+        low: float = 0.3,
+        window_s: float = 2.0,
+    ) -> None:
+        self._lengths_ms = tuple(lengths_ms)
+        self._high = high
+        self._low = low
+        self._window_s = window_s
+        self._runs: deque[tuple[float, float]] = deque()
+        self._place = 0
+        self._changed: float | None = None
+
+    @property
+    def chunk_ms(self) -> int:
+        return self._lengths_ms[self._place]
+
+    def tell(self, began: float, took_s: float) -> None:
+        """A run of the engine, once or once for each stream in it; runs come in order."""
+        if self._runs and self._runs[-1][0] == began:
+            return
+        self._runs.append((began, took_s))
+        now = began + took_s
+        while self._runs[0][0] < now - self._window_s:
+            self._runs.popleft()
+        if self._changed is None:
+            self._changed = began
+        if now - self._changed >= self._window_s:
+            self._move(now, self._busy())
+
+    def _busy(self) -> float:
+        """The share of the window in which the engine ran."""
+        return sum(took_s for _, took_s in self._runs) / self._window_s
+
+    def _move(self, now: float, busy: float) -> None:
+        step = (busy > self._high) - (busy < self._low)
+        place = min(max(0, self._place + step), len(self._lengths_ms) - 1)
+        if place != self._place:
+            self._place, self._changed = place, now
