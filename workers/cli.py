@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from stream.logs import configure_logging
 from stream.policing import policy_of
 from stream.running import run_to_end
 from workers import catalogue, offline
-from workers.offline import Format
+from workers.offline import Format, Wanted
 from workers.ports import Task
 from workers.up import make_service, up, work
 
@@ -85,10 +86,17 @@ def transcribe(
     files: Annotated[list[str], typer.Argument(help="Recordings, URLs, or - for standard input.")],
     form: Annotated[Format, typer.Option("--format", help="What to write.")] = "text",
     chunk_ms: Chunk = 320,
+    verbatim: Annotated[
+        bool, typer.Option("--verbatim", help="Words as spoken: no case, marks, digits or masks.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for a file each.")] = None,
     engine: Engine = "",
 ) -> None:
     """Caption recordings through the streaming decoder, faster than real time."""
-    run_to_end(offline.transcribe_files(files, engine, form, chunk_ms))
+    if len(files) > 1 and form in ("srt", "vtt") and out is None:
+        raise typer.BadParameter(f"{form} is one recording each: give a folder by --out")
+    wanted = Wanted(engine, form, chunk_ms, verbatim, out)
+    run_to_end(offline.transcribe_files(files, wanted))
 
 
 @app.command(

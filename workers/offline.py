@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Literal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,32 +32,78 @@ from workers.transcribe import transcribe
 
 Format = Literal["text", "srt", "vtt", "json"]
 STDIN = "-"
+ENDINGS: dict[Format, str] = {"text": "txt", "srt": "srt", "vtt": "vtt", "json": "json"}
 
 
-async def transcribe_files(sources: list[str], engine: str, form: Format, chunk_ms: int) -> None:
-    """Each file through the streaming decoder; text to standard output, progress to standard error.
+class Wanted(NamedTuple):
+    """How recordings are transcribed.
+
+    `verbatim`  words as they were spoken: no case, punctuation, digits or masks
+    `out`       a folder for a file each, in place of standard output
+    """
+
+    engine: str = ""
+    form: Format = "text"
+    chunk_ms: int = 320
+    verbatim: bool = False
+    out: Path | None = None
+
+
+async def transcribe_files(sources: Sequence[str], wanted: Wanted) -> None:
+    """Each file through the streaming decoder; progress goes to standard error.
 
     Raises Unplayable for the first source that cannot be opened; those before it are written.
     """
-    async with _process(engine, "captions") as process:
-        for source in sources:
+    options = {"verbatim": True} if wanted.verbatim else {}
+    async with _process(wanted.engine, "captions", options) as process:
+        for source, stem in zip(sources, stems_of(sources), strict=True):
             with Recording(source) as recording, _bar() as bar:
-                task = bar.add_task(source[-40:], total=recording.seconds)
-                finals: list[Caption] = []
-                heard = 0.0
-                async for heard, ended in transcribe(
-                    process,
-                    recording,
-                    chunk_ms=chunk_ms,
-                    rung=process.card.rungs[-1],
-                    name=source,
-                ):
-                    finals += ended
-                    bar.update(task, completed=heard)
-            sys.stdout.write(_formatted(source, heard, finals, form))
-            sys.stdout.flush()
+                heard, finals = await _transcribe(process, recording, wanted.chunk_ms, bar)
+            text = _formatted(source, heard, finals, wanted.form)
+            _write(text, wanted.out and wanted.out / f"{stem}.{ENDINGS[wanted.form]}")
             if recording.damaged:
                 notes.print(f"{source}: {recording.damaged} damaged packets skipped")
+
+
+async def _transcribe(
+    process: EngineProcess, recording: Recording, chunk_ms: int, bar: Progress
+) -> tuple[float, list[Caption]]:
+    """Seconds heard, and the finals."""
+    name, rung = recording.source, process.card.rungs[-1]
+    task = bar.add_task(printable(name)[-40:], total=recording.seconds)
+    finals: list[Caption] = []
+    heard = 0.0
+    async for heard, ended in transcribe(
+        process, recording, chunk_ms=chunk_ms, rung=rung, name=name
+    ):
+        finals += ended
+        bar.update(task, completed=heard)
+    return heard, finals
+
+
+def stems_of(sources: Sequence[str]) -> list[str]:
+    """A name for a file of each, all different: talk, talk-2."""
+    stems: list[str] = []
+    for source in sources:
+        path = urlsplit(source).path if "://" in source else source
+        stem = PurePath(path).stem.strip("-") or "recording"
+        name, number = stem, 1
+        while name in stems:
+            number += 1
+            name = f"{stem}-{number}"
+        stems.append(name)
+    return stems
+
+
+def _write(text: str, path: Path | None) -> None:
+    """To standard output where there is no path."""
+    if path is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    notes.print(printable(str(path)))
 
 
 async def gate_texts(
@@ -100,8 +148,8 @@ def as_words(message: Message) -> str:
     return printable(told)
 
 
-def _process(engine: str, task: Task) -> EngineProcess:
-    return EngineProcess(engine or DEFAULT_ENGINES[task], task)
+def _process(engine: str, task: Task, options: Mapping[str, Any] | None = None) -> EngineProcess:
+    return EngineProcess(engine or DEFAULT_ENGINES[task], task, options)
 
 
 def _texts(text: str) -> AsyncIterator[Sequence[str]]:
