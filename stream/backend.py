@@ -14,6 +14,7 @@ from stream.core.errors import EngineError, Malformed, OntimeError, Refused, Too
 from stream.core.libretranslate import TranslationAsked
 from stream.core.messages import Error, Message, Translation, Verdict
 from stream.core.moderations import Moderation
+from stream.core.records import Detection, Offer
 from stream.core.requests import Gate, Translate
 from stream.core.settings import ChannelSettings
 from stream.gate import Gate as GateKeeper
@@ -99,6 +100,17 @@ class Backend:
         self._rates.take(bearer.subject, len(asked.texts), self._clock.now())
         replies = [self._render(text, asked) for text in asked.texts]
         return [_translation(await reply.message) for reply in replies]
+
+    async def languages(self, bearer: Permissions) -> Offer:
+        """What can be translated. Raises NotAllowed, and Unavailable without a worker."""
+        bearer.demand_somewhere("translate")
+        return await self._translator.languages()
+
+    async def detect(self, text: str, bearer: Permissions) -> Detection:
+        """Which language a text is in. Raises NotAllowed, TooMany or Unavailable."""
+        bearer.demand_somewhere("translate")
+        self._rates.take(bearer.subject, 1, self._clock.now())
+        return await self._translator.detect(text)
 
     def _judge(self, text: str, asked: Moderation) -> Reply:
         reply = Reply()

@@ -31,6 +31,7 @@ from stream.core.libretranslate import TranslationAsked
 from stream.core.messages import Translation, Verdict
 from stream.core.moderations import Moderation
 from stream.core.pages import Page
+from stream.core.records import Detection, Offer
 from stream.gateway import Gateway, Tools
 from stream.lifetime import Step, shut_down
 from stream.ports import Bus, Clock
@@ -169,6 +170,12 @@ class _Endpoints:
         self, asked: TranslationAsked, bearer: Permissions
     ) -> Sequence[Translation]:
         return await self._backend.translate(asked, bearer)
+
+    async def languages(self, bearer: Permissions) -> Offer:
+        return await self._backend.languages(bearer)
+
+    async def detect(self, text: str, bearer: Permissions) -> Detection:
+        return await self._backend.detect(text, bearer)
 
     def metrics(self) -> bytes:
         return self._metrics.render()

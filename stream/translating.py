@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -11,8 +12,8 @@ from stream.alarm import Alarm
 from stream.core import requests, wire
 from stream.core.errors import Overloaded, Unavailable
 from stream.core.messages import Error, Translation
-from stream.core.pending import Asked, Pending
-from stream.core.records import Failure, TextJob, Topic
+from stream.core.pending import Pending
+from stream.core.records import Detection, Failure, Offer, TextJob, Topic
 from stream.core.stats import Histogram
 from stream.gate import Asker
 from stream.ports import Bus, Clock
@@ -20,9 +21,16 @@ from stream.ports import Bus, Clock
 LIMIT = 4_096
 
 
+INQUIRY_S = 2.0
+"""So long an answer about languages is waited for: no model is asked."""
+
+
 class _Question(NamedTuple):
     request: requests.Translate
     asker: Asker
+
+
+Inquiry = asyncio.Future[Offer | Detection]
 
 
 class Translator:
@@ -33,28 +41,40 @@ class Translator:
         self._bus = bus
         self._clock = clock
         self._name = name
-        self._pending: Pending[_Question] = Pending(limit)
+        self._limit = limit
+        self._pending: Pending[_Question | Inquiry] = Pending(limit)
         self._alarm = Alarm(clock, self._expire)
         self._numbers = itertools.count(1)
 
     def ask(self, request: requests.Translate, asker: Asker) -> None:
         """Exactly one answer is told to `asker`. Raises Overloaded or BusError: then none is."""
-        now = self._clock.now()
-        if len(self._pending) >= LIMIT:
-            raise Overloaded(f"{LIMIT} texts wait for their translation, expected fewer")
-        job_id = f"{self._name}-t{next(self._numbers)}"
-        self._send(job_id, request, now)
-        deadline = now + request.budget_ms / 1000
-        self._pending.put(job_id, _Question(request, asker), now, deadline)
-        self._alarm.set(self._pending.next_due())
+        job = self._job(request.budget_ms, request.text, request.source, request.target)
+        self._send(job, _Question(request, asker))
 
-    def answer(self, result: Translation | Failure) -> None:
+    async def languages(self) -> Offer:
+        """What can be translated. Raises Unavailable without a worker, and as `ask` does."""
+        offer = await self._inquire(self._job(INQUIRY_S * 1000, asks="languages"))
+        assert isinstance(offer, Offer)
+        return offer
+
+    async def detect(self, text: str) -> Detection:
+        """Which language a text is in, of those that can be translated. Raises as `languages`."""
+        found = await self._inquire(self._job(INQUIRY_S * 1000, text, asks="detection"))
+        assert isinstance(found, Detection)
+        return found
+
+    def answer(self, result: Translation | Failure | Offer | Detection) -> None:
         """A worker's answer that was addressed to this gateway; later ones count for nothing."""
         asked = self._pending.take(result.id or "")
         self._alarm.set(self._pending.next_due())
         if asked is None:
             return
+        if isinstance(asked.question, asyncio.Future):
+            _settle(asked.question, result)
+            return
         request, asker = asked.question
+        if isinstance(result, Offer | Detection):
+            return
         if isinstance(result, Failure):
             asker.tell(Error(code=result.code, message=result.message, id=request.id))
             return
@@ -71,30 +91,64 @@ class Translator:
     def statistics(self) -> dict[str, float]:
         return self._pending.statistics()
 
-    def _send(self, job_id: str, request: requests.Translate, now: float) -> None:
-        job = TextJob(
+    async def _inquire(self, job: TextJob) -> Offer | Detection:
+        answer: Inquiry = asyncio.get_running_loop().create_future()
+        self._send(job, answer)
+        return await answer
+
+    def _job(
+        self,
+        budget_ms: float,
+        text: str = "",
+        source: str = "",
+        target: str = "",
+        asks: Literal["translation", "detection", "languages"] = "translation",
+    ) -> TextJob:
+        job_id = f"{self._name}-t{next(self._numbers)}"
+        return TextJob(
             id=job_id,
             channel=job_id,  # a request belongs to no channel: its own key spreads the load
-            text=request.text,
-            source=request.source,
-            target=request.target,
+            asks=asks,
+            text=text,
+            source=source,
+            target=target,
             gateway=self._name,
-            arrived=now,
-            budget_ms=request.budget_ms,
+            arrived=self._clock.now(),
+            budget_ms=round(budget_ms),
         )
+
+    def _send(self, job: TextJob, question: _Question | Inquiry) -> None:
+        if len(self._pending) >= self._limit:
+            raise Overloaded(f"{self._limit} texts wait for their translation, expected fewer")
         payload = wire.encode_job(job)
-        sent = self._bus.publish_nowait(Topic.TEXTS, job_id, payload.value, payload.headers)
+        sent = self._bus.publish_nowait(Topic.TEXTS, job.id, payload.value, payload.headers)
         # A job that is lost on its way is answered at its deadline.
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        deadline = job.arrived + job.budget_ms / 1000
+        self._pending.put(job.id, question, job.arrived, deadline)
+        self._alarm.set(self._pending.next_due())
 
     def _expire(self) -> None:
         for asked in self._pending.expire(self._clock.now()):
-            asked.question.asker.tell(_no_answer(asked))
+            if isinstance(asked.question, asyncio.Future):
+                told = f"no translation worker answered within {INQUIRY_S:g} s"
+                _settle(asked.question, Failure(id="", code=Unavailable.code, message=told))
+            else:
+                asked.question.asker.tell(_no_answer(asked.question.request))
         self._alarm.set(self._pending.next_due())
 
 
-def _no_answer(asked: Asked[_Question]) -> Error:
-    request = asked.question.request
+def _settle(inquiry: Inquiry, result: Translation | Failure | Offer | Detection) -> None:
+    if inquiry.done():
+        return
+    if isinstance(result, Offer | Detection):
+        inquiry.set_result(result)
+    else:
+        told = result.message if isinstance(result, Failure) else "a worker answered beside it"
+        inquiry.set_exception(Unavailable(told))
+
+
+def _no_answer(request: requests.Translate) -> Error:
     told = (
         f"no translation worker answered within {request.budget_ms} ms, expected one with an "
         f"engine for {request.source} to {request.target}"

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from stream.core import wire
-from stream.core.errors import BusGone
+from stream.core.errors import BusGone, Unavailable
 from stream.core.messages import Error, Rung, Translation
-from stream.core.records import Failure, Log, TextJob, Topic
+from stream.core.records import Failure, Log, Offer, TextJob, Topic
 from stream.core.requests import Translate
 from stream.translating import Translator
 from tests.support import virtual
@@ -87,5 +87,41 @@ def test_a_bus_that_takes_nothing_is_told_at_once() -> None:
         with pytest.raises(BusGone):
             house.translator.ask(house.request, house.asker)
         assert house.translator.statistics()["pending"] == 0
+
+    virtual.run(main())
+
+
+def test_questions_about_languages_are_answered_by_a_worker() -> None:
+    async def main() -> None:
+        house = House()
+        asked = asyncio.create_task(house.translator.languages())
+        job = await house.job()
+        assert (job.asks, job.gateway) == ("languages", "gw")
+        offer = Offer(id=job.id, sources=("en",), targets=("de",))
+        house.translator.answer(offer)
+        assert await asked == offer
+
+    virtual.run(main())
+
+
+def test_the_language_of_a_text_is_asked_for_and_a_failure_is_raised() -> None:
+    async def main() -> None:
+        house = House()
+        asked = asyncio.create_task(house.translator.detect("hallo"))
+        job = await house.job()
+        assert (job.asks, job.text) == ("detection", "hallo")
+        house.translator.answer(Failure(id=job.id, code="unavailable", message="no engine"))
+        with pytest.raises(Unavailable, match="no engine"):
+            await asked
+
+    virtual.run(main())
+
+
+def test_without_a_worker_a_question_about_languages_ends_in_two_seconds() -> None:
+    async def main() -> None:
+        house = House()
+        with pytest.raises(Unavailable, match="no translation worker answered within 2 s"):
+            await house.translator.languages()
+        assert asyncio.get_running_loop().time() == pytest.approx(2.0)
 
     virtual.run(main())

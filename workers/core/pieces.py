@@ -29,7 +29,7 @@ _COPIES = re.compile(
 _STOP = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*|[。！？]+)(?P<gap>\s+)(?=[^\s\W]|[\"'“‘„«¿¡(\[])")
 _PAUSE = re.compile(r"[,;:–—]\s|\s")
 _NUMBER = re.compile(r"\d+")
-_FACT = r"[+\-−]?[$€£]?\d+(?:[.,:'’/\u00a0\u202f-]\d+)*(?:\s?[%‰°€$£])?"
+_FACT = r"[+\-−]?[$€£]?\w*\d\w*(?:[.,:'’/\u00a0\u202f-]\w*\d\w*)*(?:\s?[%‰°€$£])?"
 _SHORT = frozenset(
     """mr mrs ms dr prof st jr sr vs etc fig no vol art approx e.g i.e cf gen col capt lt sgt rev
     hon jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun z.b bzw ca nr

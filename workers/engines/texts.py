@@ -118,7 +118,8 @@ class _Part:
         self._pieces: list[Piece] = []
 
     def is_faithful(self) -> bool:
-        return is_faithful(self.sentence.text, self.said.text, self._glossary)
+        said = self.said.text
+        return bool(said.strip()) and is_faithful(self.sentence.text, said, self._glossary)
 
     def cut_at_facts(self) -> None:
         self._pieces = cut_facts(self.sentence.text, self._glossary)
@@ -134,14 +135,18 @@ class _Part:
             return self.said.text
         inner = iter(self.inner)
         return "".join(
-            piece.text if piece.copy else without_numbers(next(inner).said.text)
-            for piece in self._pieces
+            piece.text if piece.copy else _or_as_it_was(next(inner)) for piece in self._pieces
         )
 
     def all_said(self) -> Iterator[Said]:
         yield self.said
         for part in self.inner:
             yield part.said
+
+
+def _or_as_it_was(part: _Part) -> str:
+    """A model that says nothing drops nothing."""
+    return without_numbers(part.said.text).strip() or part.sentence.text
 
 
 class _Text:

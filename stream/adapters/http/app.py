@@ -18,6 +18,7 @@ from stream.core.libretranslate import TranslationAsked
 from stream.core.messages import Translation, Verdict
 from stream.core.moderations import Moderation
 from stream.core.pages import JSON, Page
+from stream.core.records import Detection, Offer
 
 BODY_LIMIT_BYTES = 1024 * 1024
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,6 +41,10 @@ class Backend(Protocol):
         self, asked: TranslationAsked, bearer: Permissions
     ) -> Sequence[Translation]: ...
 
+    async def languages(self, bearer: Permissions) -> Offer: ...
+
+    async def detect(self, text: str, bearer: Permissions) -> Detection: ...
+
     def metrics(self) -> bytes: ...
 
     async def page(self, path: str) -> Page:
@@ -57,10 +62,19 @@ def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
         return _json(moderations.encode_moderation(f"modr-{new_id()}", verdicts, threshold))
 
     async def translate(request: Request) -> Response:
-        asked = libretranslate.decode_translation(await _body(request))
+        asked = libretranslate.decode_translation(await _body(request), _content_type(request))
         bearer = backend.verify(_token(request) or asked.api_key)
         answers = await backend.translate(asked, bearer)
         return _json(libretranslate.encode_translation(asked, answers))
+
+    async def languages(request: Request) -> Response:
+        offer = await backend.languages(backend.verify(_token(request)))
+        return _json(libretranslate.encode_languages(offer))
+
+    async def detect(request: Request) -> Response:
+        asked = libretranslate.decode_detection(await _body(request), _content_type(request))
+        found = await backend.detect(asked.q, backend.verify(_token(request) or asked.api_key))
+        return _json(libretranslate.encode_detection(found))
 
     async def metrics(request: Request) -> Response:
         return Response(backend.metrics(), media_type=METRICS_TYPE)
@@ -73,6 +87,8 @@ def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
         routes=[
             Route("/v1/moderations", _guard(moderate, moderations.encode_error), methods=["POST"]),
             Route("/translate", _guard(translate, libretranslate.encode_error), methods=["POST"]),
+            Route("/detect", _guard(detect, libretranslate.encode_error), methods=["POST"]),
+            Route("/languages", _guard(languages, libretranslate.encode_error)),
             Route("/metrics", metrics),
             Route("/healthz", health),
             Route("/readyz", health),
@@ -116,6 +132,10 @@ async def _body(request: Request) -> bytes:
         if len(body) > BODY_LIMIT_BYTES:
             raise TooBig("body", f"over {BODY_LIMIT_BYTES} bytes", "fewer")
     return bytes(body)
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "")
 
 
 def _token(request: Request) -> str | None:

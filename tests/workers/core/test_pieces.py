@@ -73,6 +73,12 @@ def test_a_sentence_is_cut_at_its_numbers_and_at_the_glossarys_words() -> None:
         "5",
     ]
     assert [piece.text for piece in pieces if not piece.copy] == ["The", "won", "and", "on", "May"]
+    assert [piece.text for piece in cut_facts("B2B in 4K", {}) if piece.copy] == [
+        "B2B",
+        " ",
+        " ",
+        "4K",
+    ]
 
 
 @given(st.text(alphabet="ab 12.,€", max_size=60))

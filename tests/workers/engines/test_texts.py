@@ -1,0 +1,153 @@
+"""Texts of any shape through any model: nothing is invented, nothing dropped."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.core.errors import EngineError
+from stream.core.messages import Rung
+from workers.core.pieces import cut, facts
+from workers.engines.texts import Said, Sentence, TextEngine
+from workers.ports import Card, Judge, Render, Rendered
+
+RUNGS = (Rung.DRAFT, Rung.VERIFIED)
+
+
+class Shouting:
+    """A good model: a sentence in capitals, and what it was asked."""
+
+    card = Card(
+        name="shouting", task="translation", rungs=RUNGS, languages=("de",), sources=("en",)
+    )
+
+    def __init__(self) -> None:
+        self.asked: list[Sentence] = []
+        self.sizes: list[int] = []
+
+    def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
+        self.asked += sentences
+        self.sizes.append(len(sentences))
+        return [
+            Said(each.text.upper(), rung, drafted=4, accepted=3, passes=2, tokens=4)
+            for each in sentences
+        ]
+
+
+class Drunk(Shouting):
+    """A bad one: drops words, doubles them, makes numbers up."""
+
+    def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
+        return [Said(self.mangle(each.text), rung) for each in sentences]
+
+    @staticmethod
+    def mangle(text: str) -> str:
+        chance = random.Random(text)
+        words = [word for word in text.split() for _ in range(chance.choice((0, 1, 1, 2)))]
+        return " ".join([*words, str(chance.randrange(100))])
+
+
+def ask(text: str, **options: object) -> Render:
+    return Render(text=text, source="en", target="de", **options)  # type: ignore[arg-type]
+
+
+def run(model: Shouting, *questions: Render, rung: Rung = Rung.VERIFIED) -> list[Rendered]:
+    return list(TextEngine(model).run(rung, questions))
+
+
+TEXTS = [
+    "",
+    "   \n\n ",
+    "🙂",
+    "Hello, world!",
+    "Dr. Ann Lee paid $1,234.56 on 3 May 2024 at 10:30. Really?  Yes!",
+    "See https://a.org/x?id=42&q=ü and mail bob@ex.co.uk 🎉🎉\n\n- one\n- two 2\r\nend",
+    "no stop no case just 12 words as a recogniser gives them",
+    "a" * 5_000,
+    ("Twenty words and 7 numbers, 3.5 of them in here. " * 200).strip(),
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:20].strip() or "nothing")
+def test_a_good_models_text_keeps_its_shape(text: str) -> None:
+    model = Shouting()
+    (answer,) = run(model, ask(text))
+    wanted = "".join(piece.text if piece.copy else piece.text.upper() for piece in cut(text))
+    assert answer.text == wanted
+    assert max(model.sizes, default=0) <= 16
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:20].strip() or "nothing")
+def test_numbers_addresses_and_line_breaks_survive_a_bad_model(text: str) -> None:
+    (answer,) = run(Drunk(), ask(text))
+    assert facts(answer.text) == facts(text)
+    for piece in cut(text):
+        if piece.copy and piece.text.strip(" "):
+            assert answer.text.count(piece.text) >= text.count(piece.text) > 0
+    assert answer.text.count("\n") == text.count("\n")
+
+
+@settings(max_examples=50)
+@given(st.text(alphabet="ab 12.,:/\n€🙂h"))
+def test_any_text_has_the_same_numbers_after_a_bad_model(text: str) -> None:
+    (answer,) = run(Drunk(), ask(text))
+    assert facts(answer.text) == facts(text)
+
+
+@pytest.mark.parametrize("model", [Shouting(), Drunk()], ids=["good", "bad"])
+def test_the_glossary_is_kept_to_by_any_model(model: Shouting) -> None:
+    glossary = {"red team": "Rotes Team", "fox": "FUCHS"}
+    text = "The Red Team met the fox. The foxes saw the red team."
+    (answer,) = run(model, ask(text, glossary=glossary))
+    assert answer.text.casefold().count("rotes team") == 2
+    assert answer.text.casefold().count("fuchs") == 1
+
+
+def test_texts_of_a_batch_do_not_mix() -> None:
+    alone = [run(Drunk(), ask(text))[0] for text in TEXTS]
+    assert run(Drunk(), *(ask(text) for text in TEXTS)) == alone
+
+
+def test_what_is_on_screen_goes_to_the_sentences_it_belongs_to() -> None:
+    model = Shouting()
+    run(model, ask("One two. Three four.", draft="Eins zwei. Drei vier", stable=15))
+    assert [(each.draft, each.prefix) for each in model.asked] == [
+        ("Eins zwei.", "Eins zwei."),
+        ("Drei vier", "Drei"),
+    ]
+
+
+def test_what_the_verification_counted_is_added_up_and_the_lowest_rung_named() -> None:
+    class Tired(Shouting):
+        def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
+            said = super().translate(rung, sentences)
+            return [said[0]._replace(rung=Rung.DRAFT), *said[1:]]
+
+    (answer,) = run(Tired(), ask("One. Two."))
+    assert (answer.rung, answer.drafted, answer.accepted) == (Rung.DRAFT, 8, 6)
+    assert (answer.passes, answer.tokens, answer.relaxed) == (4, 8, False)
+
+
+def test_a_sentence_is_told_how_much_time_is_left() -> None:
+    now = iter((10.0, 10.2, 10.4))
+    model = Shouting()
+    TextEngine(model, clock=lambda: next(now)).run(Rung.DRAFT, [ask("Hi there", left_s=0.5)])
+    assert model.asked[0].left() == pytest.approx(0.3)
+    assert model.asked[0].left() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        (Judge(text="x"), "was asked Judge, not Render"),
+        (Render(text="x", source="fr", target="de"), "was asked fr to de, expected en to de"),
+        (Render(text="x", source="en", target="xx"), "was asked en to xx, expected en to de"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_by_name(question: Render, told: str) -> None:
+    with pytest.raises(EngineError, match=told):
+        TextEngine(Shouting()).run(Rung.DRAFT, [question])
