@@ -20,6 +20,7 @@ from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
 from workers.core.pace import Pace
 from workers.core.track import BYTES_PER_SAMPLE, Track
+from workers.filtering import CaptionFilter
 from workers.ports import Answer, Audio, Card, Heard
 from workers.report import Report
 from workers.role import Catalogue, Outcome, Publication, Timing, Told
@@ -84,7 +85,8 @@ class Captions:
         self.catalogue = Catalogue()
         self._card = card
         self.owner = owner
-        self._report = Report(owner, card.rungs[-1])
+        screen = CaptionFilter(self.catalogue).apply
+        self._report = Report(owner, card.rungs[-1], screen)
         self._limits = limits or CaptionLimits()
         self._pace = Pace(_lengths_ms(self._limits))
         self._channels: dict[str, _Channel] = {}

@@ -8,6 +8,7 @@ from stream.core import wire
 from stream.core.messages import Caption, Gap, Latency, Rung
 from stream.core.records import SAMPLE_RATE, AudioChunk, Origin, Progress, Topic
 from workers.core.track import Piece, Track, seconds
+from workers.filtering import Screen, keep
 from workers.ports import Hypothesis
 from workers.role import Publication, Timing
 
@@ -18,11 +19,13 @@ REVISION_SAMPLES = SAMPLE_RATE // 50
 class Report:
     """Publications in the name of `owner`; below rung `top` a caption is degraded.
 
-    `chunk` is the channel's newest audio, which carries its language and budget.
+    `chunk` is the channel's newest audio, which carries its language and budget. Captions pass
+    `screen` before anybody sees them.
     """
 
     owner: str
     top: Rung
+    screen: Screen = keep
 
     def caption(
         self,
@@ -55,7 +58,7 @@ class Report:
         )
         origin = self._origin(chunk, piece, settled=said.ended if said.final else -1)
         topic = Topic.CAPTIONS if said.final else Topic.PARTIALS
-        payload = wire.encode_result(caption, origin)
+        payload = wire.encode_result(self.screen(caption), origin)
         return Publication(topic, chunk.channel, payload, durable=said.final)
 
     def progress(self, chunk: AudioChunk, track: Track, upto: int, *, over: bool) -> Publication:

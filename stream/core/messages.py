@@ -54,7 +54,7 @@ class Message(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
 
 
 class Caption(Message, frozen=True, kw_only=True, tag="caption"):
-    """A revision of a segment's text."""
+    """A revision of a segment's text; `flags` name the word lists that the filter found in it."""
 
     channel: str
     segment: str
@@ -66,6 +66,7 @@ class Caption(Message, frozen=True, kw_only=True, tag="caption"):
     end: float
     audio_end: float
     words: tuple[Word, ...] = ()
+    flags: tuple[str, ...] | UnsetType = UNSET
     language: str = "en"
     rung: Rung = Rung.DRAFT
     latency: Latency = Latency()
