@@ -22,7 +22,7 @@ from workers.worker import Worker, WorkerLimits, keep_running
 HANG_S: dict[Task, float] = {"captions": 10.0, "moderation": 2.0, "translation": 5.0}
 """An engine that gives no answer for so long is replaced; captions may load a decoder in a run."""
 DEFAULT_ENGINES: dict[Task, str] = {
-    "captions": "pocketsphinx",
+    "captions": "conformer",
     "moderation": "rules",
     "translation": "",
 }

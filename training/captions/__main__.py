@@ -147,7 +147,7 @@ def _add_measure(steps: "Steps") -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    import onnxruntime
+    from workers.engines.conformer.encoder import Encoder
 
     from .corpus import load_corpus
     from .decode import WordDecoder, read_lexicon
@@ -155,16 +155,14 @@ def _measure(arguments: argparse.Namespace) -> None:
     from .phones import BOUNDARY, PHONE_TOKENS
 
     work = arguments.work
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(work / arguments.graph), options)
+    encoder = Encoder(work / arguments.graph)
     lexicon = read_lexicon(work / "lexicon.txt")
     decoder = WordDecoder(PHONE_TOKENS, BOUNDARY, lexicon, work / "words.bin")
     utterances = load_corpus(work / "utterances.jsonl")
     for name in arguments.sets.split(","):
         chosen = pick_set(utterances, name)
         for chunk in map(int, arguments.chunks.split(",")):
-            found = measure_set(session, decoder, chosen, arguments.data / "speech", chunk)
+            found = measure_set(encoder, decoder, chosen, arguments.data / "speech", chunk)
             print(f"{name} chunk {chunk * 40} ms: {found}", flush=True)
 
 

@@ -1,7 +1,10 @@
-"""The step graph for serving: one chunk of all streams in, log-probs and caches out.
+"""The step graph for serving: one chunk of all streams in, log-probs and new keys and values out.
 
-Weights are 8-bit integers in blocks of 128 with a scale each (MatMulNBits); activations are
-quantised by rows, so that a stream's numbers never depend on who shares its batch.
+The caches are rings: a chunk's keys (already turned to their absolute positions, which rotary
+attention allows) and values go to slots `position % left` and following, so nothing is shifted
+and no run copies what it only reads. Weights are 8-bit files of 7-bit integers with a scale for
+each output; activations are 8-bit with a scale for each row, so that a stream's numbers never
+depend on who shares its batch.
 """
 
 from pathlib import Path
@@ -10,41 +13,95 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from torch import Tensor, nn
 
-from .model import Caches, Recogniser
+from .model import MEL_HISTORY, Attention, Block, Recogniser
+from .quantise import quantise_rows
 
-BLOCK = 128
-INPUTS = ("mels", "mel_cache", "keys_values", "convolution", "length")
-OUTPUTS = (
-    "phones",
-    "characters",
-    "mel_cache_after",
-    "keys_values_after",
-    "convolution_after",
-    "length_after",
-)
+CACHES = ("mel_cache", "convolution")
+OUTPUTS = ("phones", "characters", "mel_cache_after", "convolution_after", "keys", "values")
 
 
 class StepGraph(nn.Module):
-    """`Recogniser.step` with its caches spread out."""
+    """`Recogniser.step` with ring caches.
 
-    def __init__(self, net: Recogniser) -> None:
+    In: mels [B, 4n, 80], mel_cache [B, 3, 80], convolution [layers, B, kernel-1, width],
+    position [B] (frames heard so far), then for each layer keys and values [B, heads, left, width
+    of a head]. Out: OUTPUTS, keys and values [layers, B, heads, n, width of a head].
+    """
+
+    def __init__(self, net: Recogniser, left: int) -> None:
         super().__init__()
         self.net = net
+        self.left = left
 
     def forward(
         self,
         mels: Tensor,
         mel_cache: Tensor,
-        keys_values: Tensor,
         convolution: Tensor,
-        length: Tensor,
+        position: Tensor,
+        rings: list[Tensor],
     ) -> tuple[Tensor, ...]:
-        caches = Caches(mel_cache, keys_values, convolution, length)
-        phones, characters, after = self.net.step(mels, caches)
-        return phones, characters, *after
+        net = self.net
+        heard = torch.cat([mel_cache, net.normalise(mels)], 1)
+        x = net._subsample(heard)
+        turn = self._turn(position, x.shape[1])
+        unused = torch.arange(self.left, device=x.device)[None] >= position[:, None]
+        bias = torch.where(unused, -1e4, 0.0)[:, None, None, :]
+        inner: list[Tensor] = []
+        tails, keys, values = [], [], []
+        for depth, block in enumerate(net.blocks, 1):
+            assert isinstance(block, Block)
+            ring = rings[2 * depth - 2], rings[2 * depth - 1]
+            x = x + 0.5 * block.before(x)
+            attended, key, value = attend(block.attention, x, turn, ring, bias)
+            x = x + attended
+            convolved, tail = block.convolution(x, convolution[depth - 1])
+            x = x + convolved
+            x = block.norm(x + 0.5 * block.after(x))
+            tails.append(tail[:, mels.shape[1] // 4 :])
+            keys.append(key)
+            values.append(value)
+            x = net._feed_back(x, depth, inner)
+        phones, characters = net.phones(x).log_softmax(-1), net.characters(x).log_softmax(-1)
+        after = heard[:, -MEL_HISTORY:], torch.stack(tails)
+        return phones, characters, *after, torch.stack(keys), torch.stack(values)
+
+    def _turn(self, position: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines [B, 1, frames, half a head] of each stream's own positions."""
+        shape = self.net.shape
+        half = shape.width // shape.heads // 2
+        rates = 10000.0 ** (-torch.arange(half) / half)
+        places = position[:, None] + torch.arange(frames, device=position.device)
+        angles = places[:, None, :, None].float() * rates
+        return angles.cos(), angles.sin()
+
+
+def attend(
+    attention: Attention,
+    x: Tensor,
+    turn: tuple[Tensor, Tensor],
+    ring: tuple[Tensor, Tensor],
+    bias: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and this chunk's keys and values; the ring is read where it lies."""
+    query, key, value = attention.project(attention.norm(x)).chunk(3, -1)
+    query, key, value = (attention._split(each) for each in (query, key, value))
+    query = _turned(query, turn) * query.shape[-1] ** -0.5
+    key = _turned(key, turn)
+    past = query @ ring[0].transpose(-1, -2) + bias
+    weights = torch.cat([past, query @ key.transpose(-1, -2)], -1).softmax(-1)
+    seen = bias.shape[-1]
+    mixed = weights[..., :seen] @ ring[1] + weights[..., seen:] @ value
+    return attention.out(mixed.transpose(1, 2).flatten(2)), key, value
+
+
+def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary positions; `turn` is [B, 1, frames, half a head]."""
+    cos, sin = turn
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
 def discount_priors(net: Recogniser, priors: npt.NDArray[np.float64], share: float) -> None:
@@ -56,24 +113,37 @@ def discount_priors(net: Recogniser, priors: npt.NDArray[np.float64], share: flo
         net.phones.bias.sub_(share * torch.from_numpy(priors).log().float())
 
 
+def ring_names(layers: int) -> list[str]:
+    """Inputs that hold each layer's keys and values."""
+    return [f"{kind}_{layer}" for layer in range(layers) for kind in ("keys", "values")]
+
+
 def export_step(net: Recogniser, path: Path, left: int) -> None:
     """Writes the graph in float32; batch and chunk length stay free, `left` is fixed."""
+    shape = net.shape
     batch, frames = torch.export.Dim("batch"), torch.export.Dim("chunk")
+    names = ring_names(shape.layers)
+    head = torch.zeros(2, shape.heads, left, shape.width // shape.heads)
     caches = net.empty_caches(2, left)
-    shapes = {
-        "mels": {0: batch, 1: 4 * frames},
-        "mel_cache": {0: batch},
-        "keys_values": {1: batch},
-        "convolution": {1: batch},
-        "length": {0: batch},
-    }
     program = torch.onnx.export(
-        StepGraph(net).eval(),
-        (torch.zeros(2, 32, 80), *caches),
+        StepGraph(net, left).eval(),
+        (
+            torch.zeros(2, 32, 80),
+            caches.mels,
+            caches.convolution,
+            caches.length,
+            [head.clone() for _ in names],
+        ),
         dynamo=True,
-        input_names=list(INPUTS),
+        input_names=["mels", *CACHES, "position", *names],
         output_names=list(OUTPUTS),
-        dynamic_shapes=shapes,
+        dynamic_shapes={
+            "mels": {0: batch, 1: 4 * frames},
+            "mel_cache": {0: batch},
+            "convolution": {1: batch},
+            "position": {0: batch},
+            "rings": [{0: batch} for _ in names],
+        },
         opset_version=21,
         external_data=False,
     )
@@ -81,20 +151,9 @@ def export_step(net: Recogniser, path: Path, left: int) -> None:
     program.save(str(path))
 
 
-def quantise_step(source: Path, path: Path, bits: int = 8) -> None:
-    """Weights of every wide product to `bits`; feedback from the heads stays as it is."""
-    model = onnx.load(source)
-    narrow = _narrow_products(model)
-    quantiser = MatMulNBitsQuantizer(
-        model,
-        bits=bits,
-        block_size=BLOCK,
-        is_symmetric=True,
-        accuracy_level=4,
-        nodes_to_exclude=narrow,
-    )
-    quantiser.process()
-    onnx.save(_bare(quantiser.model.model), path)
+def quantise_step(source: Path, path: Path) -> None:
+    """Every wide product in whole numbers; feedback from the heads stays as it is."""
+    onnx.save(_bare(quantise_rows(onnx.load(source))), path)
 
 
 def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -104,10 +163,3 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
         holder.ClearField("doc_string")
     model.graph.ClearField("value_info")
     return model
-
-
-def _narrow_products(model: onnx.ModelProto) -> list[str]:
-    """Products of fewer than a block of rows: nothing is saved there."""
-    shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
-    products = (n for n in model.graph.node if n.op_type in ("MatMul", "Gemm"))
-    return [n.name for n in products if min(shapes.get(n.input[1], (BLOCK,))[:1]) < BLOCK]

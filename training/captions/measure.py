@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 from rapidfuzz.distance import Levenshtein
+
+from workers.engines.conformer.encoder import Encoder
+from workers.engines.conformer.features import LogMel as ServedMel
 
 from .audio import Samples, read_audio
 from .corpus import Utterance
@@ -69,33 +71,17 @@ def log_probs(
     return found
 
 
-def stream_log_probs(
-    session: onnxruntime.InferenceSession, wave: Samples, chunk: int
-) -> tuple[Scores, Scores]:
-    """The same through the exported step graph, chunk by chunk, as a server would."""
+def stream_log_probs(encoder: Encoder, wave: Samples, chunk: int) -> tuple[Scores, Scores]:
+    """The same through the exported step graph, chunk by chunk, as it is served."""
     padded = np.pad(wave, (0, -len(wave) % (HOP * FRAME_MELS)))
-    with torch.inference_mode():
-        mels = LogMel()(torch.from_numpy(padded).float()[None] / 32768).numpy()
-    caches = _empty(session)
-    parts = []
-    for start in range(0, mels.shape[1], FRAME_MELS * chunk):
-        fed = {"mels": mels[:, start : start + FRAME_MELS * chunk], **caches}
-        phones, characters, *after = session.run(None, fed)
-        caches = dict(zip(caches, after, strict=True))
-        parts.append((phones[0], characters[0]))
+    mels, _ = ServedMel().step(ServedMel.START, padded)
+    state, parts = encoder.begin(), []
+    for start in range(0, len(mels), FRAME_MELS * chunk):
+        parts += encoder.step([state], [mels[start : start + FRAME_MELS * chunk]])
     if not parts:
         return np.empty((0, 41), np.float32), np.empty((0, 29), np.float32)
-    joined = [np.concatenate(head) for head in zip(*parts, strict=True)]
-    return joined[0], joined[1]
-
-
-def _empty(session: onnxruntime.InferenceSession) -> dict[str, npt.NDArray[np.generic]]:
-    """Caches of one stream at the start of a segment."""
-    kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
-    return {
-        i.name: np.zeros([d if isinstance(d, int) else 1 for d in i.shape], kinds[i.type])
-        for i in session.get_inputs()[1:]
-    }
+    phones, characters = (np.concatenate(head) for head in zip(*parts, strict=True))
+    return phones, characters
 
 
 def _arrays(logits: Logits) -> tuple[Scores, Scores]:
@@ -118,7 +104,7 @@ def pick_set(utterances: Sequence[Utterance], name: str) -> list[Utterance]:
 
 
 def measure_set(
-    session: onnxruntime.InferenceSession,
+    encoder: Encoder,
     decoder: WordDecoder,
     utterances: Sequence[Utterance],
     speech: Path,
@@ -127,7 +113,7 @@ def measure_set(
     """Word errors with the language model, and of the characters alone, as text."""
     with_model, alone = [], []
     for utterance in utterances:
-        phones, characters = stream_log_probs(session, read_audio(speech / utterance.audio), chunk)
+        phones, characters = stream_log_probs(encoder, read_audio(speech / utterance.audio), chunk)
         best = decoder.decode(phones, Search())
         with_model.append(best[0][0] if best else "")
         letters = (CHARACTER_TOKENS[i] for i in collapse(characters.argmax(-1)))

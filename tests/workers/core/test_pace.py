@@ -10,7 +10,7 @@ LENGTHS_MS = (160, 320, 640)
 
 
 def drive(pace: Pace, cost_s: dict[int, float], seconds: float, start: float = 0.0) -> list[int]:
-    """One run for each chunk that is due, of what that chunk costs; the lengths that were chosen."""
+    """One run for each chunk that is due; returns the lengths that were chosen."""
     now, chosen = start, []
     while now < start + seconds:
         chosen.append(pace.chunk_ms)

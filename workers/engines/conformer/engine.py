@@ -1,0 +1,27 @@
+"""The engine `conformer`: English captions with the model that ships."""
+
+from __future__ import annotations
+
+from stream.core.messages import Rung
+from stream.core.records import SAMPLE_RATE
+from workers.core.endpoint import FRAME_SAMPLES, EndpointRules
+from workers.engines.conformer.decoder import ConformerDecoder, Utterance
+from workers.engines.conformer.encoder import Encoder
+from workers.engines.conformer.model import Model
+from workers.engines.conformer.words import Vocabulary
+from workers.engines.segmenting import SegmentingRecogniser
+from workers.engines.silero import SpeechDetector
+from workers.ports import Card
+
+CARD = Card(name="conformer", task="captions", rungs=(Rung.DRAFT, Rung.VERIFIED))
+FRAME_MS = 1000 * FRAME_SAMPLES // SAMPLE_RATE
+
+
+def make_engine(silence_ms: int = 400, longest_s: float = 20.0) -> SegmentingRecogniser[Utterance]:
+    """`silence_ms` ends a segment, and so does a length of `longest_s`."""
+    model = Model()
+    rules = EndpointRules(
+        silence=silence_ms // FRAME_MS, longest=round(longest_s * 1000) // FRAME_MS
+    )
+    decoder = ConformerDecoder(Encoder(model.graph), Vocabulary(model))
+    return SegmentingRecogniser(CARD, SpeechDetector(), rules, decoder)

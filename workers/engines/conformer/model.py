@@ -1,0 +1,86 @@
+"""What ships in workers/models/captions, read once: classes, lexicon, language model, search."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from stream.core.errors import EngineMissing
+
+FOLDER = Path(__file__).parents[2] / "models" / "captions"
+MOST_UNPACKED_BYTES = 64 * 1024 * 1024
+
+
+class Search(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of the beam; `lm_weight` multiplies log10 probabilities of words."""
+
+    beam: int
+    threshold: float
+    lm_weight: float
+    word_score: float
+    log_add: bool
+
+
+class Settings(Struct, frozen=True):
+    """captions.json, as far as serving needs it."""
+
+    recogniser: str
+    language_model: str
+    lexicon: str
+    left_frames: int
+    phones: tuple[str, ...]
+    characters: tuple[str, ...]
+    boundary: str
+    search: Search
+
+
+class Model:
+    """The files of a folder. Raises EngineMissing where one is absent or cannot be read."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
+        try:
+            settings = (folder / "captions.json").read_bytes()
+            self.settings = msgspec.json.decode(settings, type=Settings)
+        except (OSError, msgspec.DecodeError) as error:
+            raise EngineMissing(f"no captions model in {folder}: {error}") from error
+
+    @property
+    def graph(self) -> Path:
+        return self._folder / self.settings.recogniser
+
+    @cached_property
+    def lexicon(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Words with their phones, in capitals; a word may come more than once."""
+        lines = self.unpack(self.settings.lexicon).decode("ascii").splitlines()
+        pairs = (line.split("\t") for line in lines)
+        return tuple((word, tuple(phones.split())) for word, phones in pairs)
+
+    def unpack(self, name: str) -> bytes:
+        """A file's bytes, unpacked where it is packed."""
+        try:
+            with (self._folder / name).open("rb") as file:
+                return lzma.open(file).read(MOST_UNPACKED_BYTES)
+        except (OSError, lzma.LZMAError, EOFError) as error:
+            raise EngineMissing(f"captions model: {name} cannot be read: {error}") from error
+
+    @contextmanager
+    def language_model(self) -> Iterator[str]:
+        """A path under which KenLM finds the language model, as long as the block lasts.
+
+        KenLM reads files only. The file has no name that anybody else could put another one in
+        the place of, and is gone with the process.
+        """
+        content = self.unpack(self.settings.language_model)
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}" if os.path.isdir("/proc/self/fd") else file.name
