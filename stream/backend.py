@@ -14,6 +14,7 @@ from stream.core.errors import EngineError, Malformed, OntimeError, Refused, Too
 from stream.core.libretranslate import TranslationAsked
 from stream.core.messages import Error, Message, Translation, Verdict
 from stream.core.moderations import Moderation
+from stream.core.policies import Policy
 from stream.core.records import Detection, Offer
 from stream.core.requests import Gate, Translate
 from stream.core.settings import ChannelSettings
@@ -84,13 +85,13 @@ class Backend:
         """A verdict for each text. Raises NotAllowed or TooMany."""
         bearer.demand("gate", asked.channel)
         self._rates.take(bearer.subject, len(asked.texts), self._clock.now())
-        replies = [self._judge(text, asked) for text in asked.texts]
+        replies = [self._judge(text, place, asked) for place, text in enumerate(asked.texts)]
         verdicts = [await reply.message for reply in replies]
         return [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
 
-    def threshold(self, channel: str) -> float:
-        """The score from which a label counts on this channel."""
-        return self._settings.of(channel).policy.review
+    def policy(self, channel: str) -> Policy:
+        """What holds on this channel."""
+        return self._settings.of(channel).policy
 
     async def translate(
         self, asked: TranslationAsked, bearer: Permissions
@@ -112,9 +113,17 @@ class Backend:
         self._rates.take(bearer.subject, 1, self._clock.now())
         return await self._translator.detect(text)
 
-    def _judge(self, text: str, asked: Moderation) -> Reply:
+    def _judge(self, text: str, place: int, asked: Moderation) -> Reply:
         reply = Reply()
-        request = Gate(id=self._next(), channel=asked.channel, text=text, budget_ms=asked.budget_ms)
+        request = Gate(
+            id=self._next(),
+            channel=asked.channel,
+            text=text,
+            author=asked.author,
+            post=asked.name_of(place),
+            budget_ms=asked.budget_ms,
+            publish=asked.publish,
+        )
         self._gate.ask(request, reply)
         return reply
 

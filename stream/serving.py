@@ -31,6 +31,7 @@ from stream.core.libretranslate import TranslationAsked
 from stream.core.messages import Translation, Verdict
 from stream.core.moderations import Moderation
 from stream.core.pages import Page
+from stream.core.policies import Policy
 from stream.core.records import Detection, Offer
 from stream.gateway import Gateway, Tools
 from stream.lifetime import Step, shut_down
@@ -163,8 +164,8 @@ class _Endpoints:
     async def moderate(self, asked: Moderation, bearer: Permissions) -> Sequence[Verdict]:
         return await self._backend.moderate(asked, bearer)
 
-    def threshold(self, channel: str) -> float:
-        return self._backend.threshold(channel)
+    def policy(self, channel: str) -> Policy:
+        return self._backend.policy(channel)
 
     async def translate(
         self, asked: TranslationAsked, bearer: Permissions

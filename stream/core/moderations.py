@@ -1,12 +1,14 @@
 """OpenAI's moderations: its request and its answer, around our gate.
 
 https://platform.openai.com/docs/api-reference/moderations; an official client works with another
-base URL. Extra fields of the request: `channel`, `budget_ms`; of each result: the verdict's.
+base URL. Extra fields of the request: `channel`, `budget_ms`, and `post` (a name that makes a
+repeat harmless), `author` and `publish` as in the protocol's `gate`; of each result: the verdict's;
+of the answer: `unsupported`, the categories that no label speaks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,7 +18,8 @@ from msgspec import Meta, Struct
 from stream.core import faults
 from stream.core.errors import Malformed, OntimeError, TooMany
 from stream.core.messages import Action, Verdict
-from stream.core.requests import GATE_BUDGET_MS, BudgetMs, ChannelName, Text
+from stream.core.policies import Policy
+from stream.core.requests import GATE_BUDGET_MS, BudgetMs, ChannelName, Name, Text
 
 TEXTS = 128
 CHANNEL = "api"
@@ -45,6 +48,7 @@ class _Part(Struct, frozen=True, kw_only=True):
     text: Text
 
 
+PostName = Annotated[str, Meta(max_length=100)]
 _Parts = Annotated[tuple[_Part, ...], Meta(min_length=1, max_length=TEXTS)]
 _Texts = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=TEXTS)]
 
@@ -53,6 +57,9 @@ class _Common(Struct, frozen=True, kw_only=True):
     model: str = ""
     channel: ChannelName = CHANNEL
     budget_ms: BudgetMs = GATE_BUDGET_MS
+    post: PostName = ""
+    author: Name = ""
+    publish: bool = False
 
 
 class _One(_Common, frozen=True, kw_only=True):
@@ -68,11 +75,20 @@ class _Multi(_Common, frozen=True, kw_only=True):
 
 
 class Moderation(Struct, frozen=True, kw_only=True):
-    """Texts to judge, for a channel and within a budget."""
+    """Texts to judge, for a channel and within a budget; `post` ("": none) names them."""
 
     texts: tuple[str, ...]
     channel: str
     budget_ms: int
+    post: str = ""
+    author: str = ""
+    publish: bool = False
+
+    def name_of(self, place: int) -> str | None:
+        """The post that a text is; of several texts each is a post of its own."""
+        if not self.post:
+            return None
+        return self.post if len(self.texts) == 1 else f"{self.post}/{place}"
 
 
 def decode_moderation(body: bytes) -> Moderation:
@@ -82,14 +98,22 @@ def decode_moderation(body: bytes) -> Moderation:
     """
     found = load_object(body)
     asked = convert(found, _form(found.get("input")))
-    return Moderation(texts=_texts(asked), channel=asked.channel, budget_ms=asked.budget_ms)
+    return Moderation(
+        texts=_texts(asked),
+        channel=asked.channel,
+        budget_ms=asked.budget_ms,
+        post=asked.post,
+        author=asked.author,
+        publish=asked.publish,
+    )
 
 
-def encode_moderation(request_id: str, verdicts: Sequence[Verdict], threshold: float) -> bytes:
-    """The answer; a category is true from the channel's review threshold on."""
-    results = [_result(verdict, threshold) for verdict in verdicts]
+def encode_moderation(request_id: str, verdicts: Sequence[Verdict], policy: Policy) -> bytes:
+    """The answer; a category is true where one of its labels asks at least for a person."""
+    unsupported = unsupported_by({label for verdict in verdicts for label in verdict.labels})
+    results = [_result(verdict, policy, unsupported) for verdict in verdicts]
     return orjson.dumps(
-        {"id": request_id, "model": "ontime", "results": results, "unsupported": UNSUPPORTED}
+        {"id": request_id, "model": "ontime", "results": results, "unsupported": unsupported}
     )
 
 
@@ -112,6 +136,30 @@ def scores_of(labels: Mapping[str, float]) -> dict[str, float]:
     for category, base in _THREATENING.items():
         scores[category] = min(threat, scores[base])
     return scores | dict.fromkeys(UNSUPPORTED, 0.0)
+
+
+def categories_of(labels: Mapping[str, float], policy: Policy) -> dict[str, bool]:
+    """Which categories hold, by each label's own bound."""
+    over = {label for label, score in labels.items() if score >= policy.band(label).review}
+    holds = {category: not over.isdisjoint(sources) for category, sources in _SOURCES.items()}
+    for category, base in _THREATENING.items():
+        holds[category] = "threat" in over and holds[base]
+    return holds | dict.fromkeys(UNSUPPORTED, False)
+
+
+def unsupported_by(labels: Collection[str]) -> list[str]:
+    """The categories for which none of an engine's labels speaks; without any label, those for
+    which none ever does.
+    """
+    missing = list(UNSUPPORTED)
+    if labels:
+        missing += [name for name, of in _SOURCES.items() if not set(of) & set(labels)]
+        missing += [name for name, base in _THREATENING.items() if _mute(base, labels)]
+    return sorted(missing)
+
+
+def _mute(base: str, labels: Collection[str]) -> bool:
+    return "threat" not in labels or not set(_SOURCES[base]) & set(labels)
 
 
 def load_object(body: bytes) -> dict[str, Any]:
@@ -149,17 +197,16 @@ def _texts(asked: _One | _Many | _Multi) -> tuple[str, ...]:
             return tuple(part.text for part in parts)
 
 
-def _result(verdict: Verdict, threshold: float) -> dict[str, Any]:
+def _result(verdict: Verdict, policy: Policy, unsupported: Collection[str]) -> dict[str, Any]:
     scores = scores_of(verdict.labels)
     own = msgspec.to_builtins(verdict)
     del own["type"], own["id"]
     return {
         "flagged": verdict.action is not Action.ALLOW,
-        "categories": {category: score >= threshold for category, score in scores.items()}
-        | dict.fromkeys(UNSUPPORTED, False),
+        "categories": categories_of(verdict.labels, policy),
         "category_scores": scores,
         "category_applied_input_types": {
-            category: [] if category in UNSUPPORTED else ["text"] for category in scores
+            category: [] if category in unsupported else ["text"] for category in scores
         },
         **own,
     }

@@ -18,13 +18,15 @@ from stream.core.libretranslate import TranslationAsked
 from stream.core.messages import Translation, Verdict
 from stream.core.moderations import Moderation
 from stream.core.pages import JSON, Page
+from stream.core.policies import Policy
 from stream.core.records import Detection, Offer
 
 BODY_LIMIT_BYTES = 1024 * 1024
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# A client that tries again at once would come when there is still no room (OpenAI's clients ask).
+# A client that tries again at once would come when there is still no room, or get the same answer
+# (OpenAI's clients ask).
 _NO_RETRY = {"x-should-retry": "false"}
-_NO_RETRY_STATUS = frozenset({429, 503})
+_NO_RETRY_STATUS = frozenset({409, 429, 503})
 
 
 class Backend(Protocol):
@@ -34,8 +36,8 @@ class Backend(Protocol):
 
     async def moderate(self, asked: Moderation, bearer: Permissions) -> Sequence[Verdict]: ...
 
-    def threshold(self, channel: str) -> float:
-        """The score from which a label counts on this channel."""
+    def policy(self, channel: str) -> Policy:
+        """What holds on this channel."""
 
     async def translate(
         self, asked: TranslationAsked, bearer: Permissions
@@ -58,8 +60,8 @@ def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
         bearer = backend.verify(_token(request))
         asked = moderations.decode_moderation(await _body(request))
         verdicts = await backend.moderate(asked, bearer)
-        threshold = backend.threshold(asked.channel)
-        return _json(moderations.encode_moderation(f"modr-{new_id()}", verdicts, threshold))
+        policy = backend.policy(asked.channel)
+        return _json(moderations.encode_moderation(f"modr-{new_id()}", verdicts, policy))
 
     async def translate(request: Request) -> Response:
         asked = libretranslate.decode_translation(await _body(request), _content_type(request))

@@ -55,6 +55,42 @@ async def test_a_list_is_answered_in_order(house: Served) -> None:
         assert [result.flagged for result in answer.results] == [False, True, False, True]
 
 
+async def test_a_repeat_by_post_is_answered_alike_and_shown_once(house: Served) -> None:
+    named = EXTRA | {"channel": "chat", "post": "p", "author": "ann", "publish": True}
+    async with client_of(house) as client, house.speaker() as reader:
+        await reader.ask("subscribed", type="subscribe", channel="chat")
+        for _ in range(2):
+            await client.moderations.create(input="good", extra_body=named)
+        assert (await reader.hear("post"))["author"] == "ann"
+        with pytest.raises(openai.ConflictError, match="post p has another text"):
+            await client.moderations.create(input="other", extra_body=named)
+        await reader.ask("pong", type="ping")
+        assert reader.heard == []
+        assert len(await house.read(Topic.POSTS, 1)) == 1
+
+
+async def test_a_client_that_waits_for_its_answers_moderates_too(house: Served) -> None:
+    def ask() -> list[bool]:
+        with openai.OpenAI(base_url=f"{house.http}/v1", api_key="none") as client:
+            parts = [{"type": "text", "text": "bad"}, {"type": "text", "text": "good"}]
+            answer = client.moderations.create(
+                model="omni-moderation-latest",
+                input=parts,  # type: ignore[arg-type]
+                extra_body=EXTRA,
+            )
+            return [result.flagged for result in answer.results]
+
+    assert await asyncio.to_thread(ask) == [True, False]
+
+
+async def test_what_no_label_speaks_for_is_named(house: Served) -> None:
+    async with client_of(house) as client:
+        answer = await client.moderations.create(input="bad", extra_body=EXTRA)
+        assert answer.model_extra is not None
+        assert {"harassment", "violence", "sexual"} <= set(answer.model_extra["unsupported"])
+        assert "hate" not in answer.model_extra["unsupported"]
+
+
 async def test_without_workers_the_answer_comes_in_its_budget_and_says_so() -> None:
     async with served() as house, client_of(house) as client:
         answer = await client.moderations.create(input="hello", extra_body={"budget_ms": 50})
