@@ -22,7 +22,7 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> None:
     import torch
 
-    from .export import export, quantise
+    from .export import export
     from .model import Shape
     from .prepare import prepare
     from .report import report
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = Recipe(words=arguments.words, seed=arguments.seed)
     tagger = train(work, shape, recipe)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    export(quantise(tagger), arguments.out / "tagger.onnx")
+    export(tagger, arguments.out / "tagger.onnx")
     shutil.copyfile(work / "words.txt.xz", arguments.out / "words.txt.xz")
     report(arguments.data, work, arguments.out, recipe.seed)
 

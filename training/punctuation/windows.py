@@ -92,8 +92,11 @@ class _Text:
 
 
 def _span(borders: NDArray[np.int64] | None, start: int, size: int) -> tuple[int, int]:
-    """Up to the last border within `size` words of `start`; else the words before the next one."""
-    if borders is None:
+    """Up to the last border within `size` words of `start`; else the words before the next one.
+
+    Without borders just `size` words.
+    """
+    if borders is None or not len(borders):
         return start, start + size
     at = int(np.searchsorted(borders, start + size, side="right"))
     if at and borders[at - 1] > start:
