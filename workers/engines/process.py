@@ -17,7 +17,7 @@ import structlog
 from stream.core.errors import EngineError, EngineLost
 from stream.core.messages import Rung
 from workers.engines.child import Child
-from workers.engines.registry import find_factory
+from workers.engines.registry import find_engine
 from workers.ports import Answer, Card, Question, Task
 
 logger = structlog.get_logger(__name__)
@@ -55,8 +55,8 @@ class EngineProcess:
     ) -> None:
         self._name = name
         self._task = task
-        self._factory = find_factory(name, task)
-        self._options = dict(options or {})
+        self._factory, named = find_engine(name, task)
+        self._options = {**named, **(options or {})}
         self._limits = limits or ProcessLimits()
         self._tasks = asyncio.TaskGroup()
         self._turn = asyncio.Lock()

@@ -1,29 +1,49 @@
 """Engines by name, and how each is made.
 
-A name is one of those below, or `package.module:factory` for an engine of the operator's own:
-whatever passes the engines' suite will do. Names come from settings, never from a peer.
+A name is one of those below, with a model behind it where the engine takes one
+(`whisper:small.en`), or `package.module:factory` for an engine of the operator's own: whatever
+passes the engines' suite will do. Names come from settings, never from a peer.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from stream.core.errors import EngineMissing
+from stream.core.errors import EngineError, EngineMissing
 from workers.ports import Engine, Task
 
 
 class Entry(NamedTuple):
-    """`factory` is `module:function`; `extra` is the part of the installation that it needs."""
+    """`factory` is `module:function`; `extra` is the part of the installation that it needs.
+
+    `model`: the one that is meant where none is named; "" for engines that bring their own.
+    """
 
     task: Task
     factory: str
     extra: str = ""
+    model: str = ""
+
+
+class Found(NamedTuple):
+    """An engine as it is made: its factory, and the options that its name stands for."""
+
+    factory: str
+    options: Mapping[str, Any]
 
 
 ENGINES: dict[str, Entry] = {
-    "pocketsphinx": Entry("captions", "workers.engines.pocketsphinx:make_engine"),
+    "conformer": Entry("captions", "workers.engines.conformer.engine:make_engine"),
+    "pocketsphinx": Entry(
+        "captions", "workers.engines.pocketsphinx:make_engine", extra="pocketsphinx"
+    ),
+    "whisper": Entry("captions", "workers.engines.whisper:make_engine", "whisper", "base.en"),
+    "hub": Entry(
+        "captions", "workers.engines.hub:make_engine", "hub", "facebook/wav2vec2-base-960h"
+    ),
     "rules": Entry("moderation", "workers.engines.rules:make_engine"),
 }
 
@@ -33,20 +53,23 @@ def names_of(task: Task) -> tuple[str, ...]:
     return tuple(name for name, entry in ENGINES.items() if entry.task == task)
 
 
-def find_factory(name: str, task: Task) -> str:
-    """The factory of the engine that an operator asks for. Raises EngineMissing."""
-    if ":" in name:
-        return name
-    entry = ENGINES.get(name)
-    if entry is not None and entry.task == task:
-        return entry.factory
+def find_engine(name: str, task: Task) -> Found:
+    """The engine that an operator asks for. Raises EngineMissing."""
+    head, _, model = name.partition(":")
+    entry = ENGINES.get(head)
+    if entry is not None and entry.task == task and (entry.model or not model):
+        return Found(entry.factory, {"model": model} if model else {})
+    if ":" in name and entry is None:
+        return Found(name, {})
     asked = f"no {task} engine {name!r}" if name else f"no {task} engine was named"
     there = ", ".join(names_of(task)) or "none yet"
     raise EngineMissing(f"{asked}; there is: {there}; or name your own as package.module:factory")
 
 
 def make_engine(factory: str, options: Mapping[str, Any]) -> Engine:
-    """Import and call a factory. Raises EngineMissing for what is not installed."""
+    """Import and call a factory. Raises EngineMissing for what is not installed, EngineError for
+    options that it does not take.
+    """
     module_name, _, attribute = factory.partition(":")
     try:
         make = getattr(importlib.import_module(module_name), attribute)
@@ -54,8 +77,17 @@ def make_engine(factory: str, options: Mapping[str, Any]) -> Engine:
         raise EngineMissing(_what_to_install(factory, error)) from error
     except AttributeError as error:
         raise EngineMissing(f"module {module_name} has no {attribute!r}") from error
+    _check_options(factory, make, options)
     engine: Engine = make(**options)
     return engine
+
+
+def _check_options(factory: str, make: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(make).bind(**options)
+    except TypeError as error:
+        named = ", ".join(options) or "none"
+        raise EngineError(f"engine {factory} was given the options {named}: {error}") from error
 
 
 def _what_to_install(factory: str, error: ModuleNotFoundError) -> str:

@@ -6,16 +6,22 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace as dataclass_replace
+from functools import cache
+from typing import Any, Self
 
 import pytest
 from msgspec.structs import replace
 
 from stream.core.errors import EngineError, EngineLost
+from stream.core.messages import Rung
 from tests.support.scripted import SCRIPTED
 from tests.support.speech import read_speech
+from workers.engines.codec import HEADER_BYTES, Answers, Failed, Run, decode_reply
+from workers.engines.host import answer
 from workers.engines.process import EngineProcess
-from workers.ports import Answer, Audio, Heard, Hypothesis, Judge, Question, Render, Task
+from workers.engines.registry import ENGINES, make_engine
+from workers.ports import Answer, Audio, Engine, Heard, Hypothesis, Judge, Question, Render, Task
 
 PATIENCE_S = 30.0
 HANG_S = 0.5
@@ -23,11 +29,20 @@ HANG_S = 0.5
 
 @dataclass(frozen=True)
 class Case:
+    """`model`: the fixture that makes its weights (and `family`, which of them).
+
+    An engine whose library takes seconds to import is asked in this process, once made.
+    """
+
     name: str
     task: Task
     options: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    family: str = ""
 
-    def open(self) -> EngineProcess:
+    def open(self) -> EngineProcess | InHouse:
+        if self.model:
+            return InHouse(make_once(self.name, str(self.options["model"])))
         return EngineProcess(self.name, self.task, self.options)
 
     def questions(self) -> list[Question]:
@@ -50,18 +65,68 @@ def audio(stream: str, start_s: float, end_s: float, *, last: bool = False) -> A
     return Audio(stream=stream, start=start, pcm=pcm, fresh=not start, last=last)
 
 
+@cache
+def make_once(name: str, model: str) -> Engine:
+    return make_engine(ENGINES[name].factory, {"model": model})
+
+
+class InHouse:
+    """An engine as its process would serve it, without the process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.card = engine.card
+        self.pid = os.getpid()
+        self.forget = engine.forget
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *ended: object) -> None:
+        """Its streams begin afresh, or are forgotten by the tests themselves."""
+
+    async def run(
+        self, rung: Rung, questions: Sequence[Question], timeout_s: float
+    ) -> Sequence[Answer]:
+        frame = bytes(answer(self.engine, Run(1, rung, tuple(questions))))
+        reply = decode_reply(frame[HEADER_BYTES:])
+        if isinstance(reply, Failed):
+            raise EngineError(reply.message)
+        assert isinstance(reply, Answers)
+        return reply.answers
+
+
 CASES = [
     *(Case(SCRIPTED, task, {"task": task}) for task in ("captions", "moderation", "translation")),
     Case("rules", "moderation"),
     Case("pocketsphinx", "captions", {"decoders": 1}),
+    Case("whisper", "captions", model="tiny_whisper"),
+    Case("hub", "captions", model="tiny_models", family="wav2vec2"),
 ]
-every_engine = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.task}-{case.name}")
-every_recogniser = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.task == "captions"], ids=lambda case: case.name
-)
 
 
-async def ask(engine: EngineProcess, *questions: Question) -> Sequence[Answer]:
+def each(cases: Sequence[Case]) -> pytest.MarkDecorator:
+    names = [f"{case.task}-{case.name}" for case in cases]
+    return pytest.mark.parametrize("case", cases, ids=names, indirect=True)
+
+
+every_engine = each(CASES)
+every_process = each([case for case in CASES if not case.model])
+every_recogniser = each([case for case in CASES if case.task == "captions"])
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> Case:
+    """With its weights, where they must be made first."""
+    asked: Case = request.param
+    if not asked.model:
+        return asked
+    made = request.getfixturevalue(asked.model)
+    folder = made[asked.family] if asked.family else made
+    return dataclass_replace(asked, options={"model": str(folder)})
+
+
+async def ask(engine: EngineProcess | InHouse, *questions: Question) -> Sequence[Answer]:
     return await engine.run(engine.card.rungs[-1], questions, PATIENCE_S)
 
 
@@ -108,13 +173,14 @@ async def test_a_foreign_question_is_refused_and_the_engine_lives(case: Case) ->
         assert engine.pid == pid
 
 
-@every_engine
+@every_process
 @pytest.mark.parametrize(
     "blow", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP], ids=lambda blow: blow.name
 )
 async def test_a_process_that_is_struck_is_replaced(case: Case, blow: signal.Signals) -> None:
     async with case.open() as engine:
         pid = engine.pid
+        assert pid != os.getpid()
         os.kill(pid, blow)
         with pytest.raises(EngineLost):
             await engine.run(engine.card.rungs[0], case.questions(), HANG_S)
@@ -163,7 +229,7 @@ def quieten(question: Audio) -> Audio:
     return replace(question, quiet=True)
 
 
-async def heard(engine: EngineProcess, questions: Sequence[Audio]) -> list[Hypothesis]:
+async def heard(engine: EngineProcess | InHouse, questions: Sequence[Audio]) -> list[Hypothesis]:
     said: list[Hypothesis] = []
     for question in questions:
         (answer,) = await ask(engine, question)
