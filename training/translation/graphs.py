@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .model import Translator
+from .model import Translator, exporting
 
 #: Candidates that the decoder names at each position: twice a beam of four.
 CANDIDATES = 8
@@ -88,7 +88,8 @@ def write_graphs(net: Translator, folder: Path) -> list[Path]:
     """Writes NAME.onnx of each graph in float32; all sizes but the widths stay free."""
     net = net.eval()
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(name, net, folder / f"{name}.onnx") for name in INPUTS]
+    with exporting():
+        return [_write(name, net, folder / f"{name}.onnx") for name in INPUTS]
 
 
 def _write(name: str, net: Translator, path: Path) -> Path:

@@ -8,7 +8,9 @@ ordinary causal one. One table embeds both languages and scores the outputs of b
 Layers normalise first; positions are rotary (Su et al. 2021); padding is masked by length.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -18,6 +20,7 @@ from .shape import Shape
 
 MASKED = -1e4
 Turn = tuple[Tensor, Tensor]
+_EXPORTING = False
 
 
 class Attention(nn.Module):
@@ -179,7 +182,7 @@ class Drafter(nn.Module):
         inner = self.inner_norm(x)
         if feed_back:
             guess = best_pieces(inner, table)
-            x = x + self.feedback(F.embedding(guess, table))
+            x = x + self.feedback(look_up(table, guess))
         for block in self.blocks[half:]:
             x = block(x, *turn, bias)
         return Drafts(self.norm(x), inner)
@@ -247,7 +250,7 @@ class Translator(nn.Module):
         self.apply(_initialise)
 
     def embed(self, tokens: Tensor) -> Tensor:
-        x = F.embedding(tokens, self.table) * self.shape.width**0.5
+        x = look_up(self.table, tokens) * self.shape.width**0.5
         return F.dropout(x, self.dropout, self.training)
 
     def encode(self, tokens: Tensor, length: Tensor) -> Tensor:
@@ -271,6 +274,42 @@ def _initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
+@contextmanager
+def exporting() -> Iterator[None]:
+    """Within, the network is made of plain operations that export well."""
+    global _EXPORTING  # noqa: PLW0603 - a compiled block reads it as a constant
+    _EXPORTING = True
+    try:
+        yield
+    finally:
+        _EXPORTING = False
+
+
+class _LookUp(torch.autograd.Function):
+    """Rows of a table. The library's own way back sorts the tokens and may wait for the host,
+    which no captured step can."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, tokens: Tensor) -> Tensor:
+        ctx.save_for_backward(tokens)
+        ctx.rows = table.shape[0]
+        return F.embedding(tokens, table)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (tokens,) = ctx.saved_tensors
+        grad = grads[0].flatten(0, -2)
+        out = torch.zeros(ctx.rows, grad.shape[-1], dtype=grad.dtype, device=grad.device)
+        return out.index_add_(0, tokens.flatten(), grad), None
+
+
+def look_up(table: Tensor, tokens: Tensor) -> Tensor:
+    if _EXPORTING:
+        return F.embedding(tokens, table)
+    out: Tensor = _LookUp.apply(table, tokens)
+    return out
+
+
 def best_pieces(states: Tensor, table: Tensor) -> Tensor:
     """The likeliest piece of each state; nothing flows back through the choice."""
     with torch.no_grad():
@@ -279,7 +318,7 @@ def best_pieces(states: Tensor, table: Tensor) -> Tensor:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attention of [B, heads, T, width/heads]; causal where there is no bias."""
-    if torch.compiler.is_exporting():
+    if _EXPORTING:
         assert bias is not None
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
         return (scores + bias).softmax(-1) @ v

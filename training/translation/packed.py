@@ -1,6 +1,7 @@
 """Sentences as arrays of piece ids: small enough to travel, ready for a GPU."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,11 @@ class Ragged:
     def __getitem__(self, row: int) -> Array:
         return self.flat[self.starts[row] : self.ends[row]]
 
-    @property
+    @cached_property
     def starts(self) -> Array:
         return self.ends - self.lengths
 
-    @property
+    @cached_property
     def lengths(self) -> Array:
         return np.diff(self.ends, prepend=0)
 

@@ -53,6 +53,10 @@ class Pieces:
         ids: list[Ids] = self._model.encode(list(texts))
         return ids
 
+    def starts_word(self, piece: int) -> bool:
+        text: str = self._model.id_to_piece(piece)
+        return text.startswith("\u2581")
+
     def source(self, text: str, language: str) -> Ids:
         return [TAGS[language], *self.encode([text])[0], END]
 

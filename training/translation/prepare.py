@@ -1,6 +1,7 @@
 """From the data folder to what training reads: pieces, packed pairs, packed held-out pairs."""
 
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,11 +37,21 @@ def prepare(
     train.save(work / "train.npz")
     dev = pack(read_pairs(data, "dev.tatoeba"), [], pieces)
     dev.save(work / "dev.npz")
+    copy_sets(data, work)
     counts = {kind: int((train.pairs.kind == i).sum()) for i, kind in enumerate(KINDS)}
     return (
         f"{len(train.pairs)} pairs {counts}, {len(train.texts)} texts, {len(train.texts.flat)} "
         f"source and {len(train.targets.flat)} target pieces; dropped {dict(dropped)}"
     )
+
+
+def copy_sets(data: Path, work: Path) -> None:
+    """What is measured on goes along to where training runs: the work folder is laid out like
+    the data folder."""
+    (work / "translation").mkdir(exist_ok=True)
+    for part in MEASURED:
+        for path in (data / "translation").glob(f"{part}.*"):
+            shutil.copyfile(path, work / "translation" / path.name)
 
 
 def vocabulary_lines(pairs: Sequence[Pair], extra: Sequence[str]) -> Iterator[str]:

@@ -1,0 +1,115 @@
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from training.translation.decode import Search, decode_all
+from training.translation.distil import is_sound, questions, save_answers, with_answers
+from training.translation.examples import DISTILLED, mixed
+from training.translation.model import Translator
+from training.translation.packed import Packed, Pairs, Ragged, load_packed
+from training.translation.pieces import BEGIN, END, Ids
+from training.translation.shape import Shape
+
+SHAPE = Shape(40, 32, 2, 1, 32, 2, 32, 1, 32)
+SOURCE = torch.tensor([[4, 9, 10, 11, 2, 0], [5, 20, 21, 22, 23, 2]])
+LENGTH = torch.tensor([5, 6])
+
+
+@pytest.fixture(scope="module")
+def net() -> Translator:
+    torch.manual_seed(1)
+    made = Translator(SHAPE).eval()
+    with torch.no_grad():
+        # sharper, so that hypotheses end, and end in more than one way
+        made.table.mul_(4)
+    return made
+
+
+def log_prob(net: Translator, row: int, said: Ids) -> float:
+    """Of a translation with its end, computed in one pass over all pieces but the forbidden."""
+    size = int(LENGTH[row])
+    source, length = SOURCE[row : row + 1, :size], LENGTH[row : row + 1]
+    fed = torch.tensor([[BEGIN, *said]])
+    logits = net.decode(fed, net.encode(source, length), length) @ net.table.T
+    logits[..., [0, 1, 3, 4, 5, 6, 7]] = -torch.inf
+    scores = logits.log_softmax(-1)[0]
+    return sum(scores[i, piece].item() for i, piece in enumerate([*said, END]))
+
+
+@torch.no_grad()
+def test_a_beam_of_one_takes_the_best_piece_each_time(net: Translator) -> None:
+    found = Search(net, SOURCE, LENGTH, 1).run()
+    memory = net.encode(SOURCE, LENGTH)
+    for row, said in enumerate(found):
+        fed = torch.tensor([[BEGIN, *said]])
+        states = net.decode(fed, memory[row : row + 1], LENGTH[row : row + 1])
+        logits = states @ net.table.T
+        logits[..., [0, 1, 3, 4, 5, 6, 7]] = -torch.inf
+        best = logits.argmax(-1)[0].tolist()
+        assert best[: len(said)] == said
+
+
+@torch.no_grad()
+def test_a_beam_knows_the_score_of_what_it_found(net: Translator) -> None:
+    search = Search(net, SOURCE, LENGTH, 4)
+    found = search.run()
+    for row, said in enumerate(found):
+        if not math.isinf(search.best[row].item()):
+            mean = log_prob(net, row, said) / (len(said) + 1)
+            assert search.best[row].item() == pytest.approx(mean, abs=1e-4)
+
+
+@pytest.mark.parametrize("how", ["draft", "greedy", "beam"])
+def test_answers_do_not_depend_on_who_shares_a_batch(net: Translator, how: str) -> None:
+    texts = Ragged.of([[9, 10, 11], [20, 21, 22, 23], [30], [9, 10, 11]])
+    asked = np.array([[0, 4], [1, 5], [2, 6], [3, 4]])
+    together = decode_all(net, texts, asked, how)
+    alone = decode_all(net, texts, asked, how, places=1)
+    assert together == alone
+    assert together[0] == together[3]
+
+
+def test_an_unsound_answer_is_seen() -> None:
+    assert is_sound(5, [9, 9, 10, 11])
+    assert not is_sound(5, [])
+    assert not is_sound(5, [9, 10, 10, 10])
+    assert not is_sound(2, list(range(8, 30)))
+
+
+def packed() -> Packed:
+    pairs = Pairs(np.array([0, 1]), np.array([0, 1]), np.array([0, 2]), np.array([0, 0]))
+    texts = Ragged.of([[9, 10], [11], [12]])
+    return Packed(texts, texts, Ragged.of([[20], [21, 22]]), pairs)
+
+
+def test_packed_pairs_come_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    made = packed()
+    made.save(tmp_path / "train.npz")
+    found = load_packed(tmp_path / "train.npz")
+    assert found.texts.rows() == made.texts.rows()
+    assert found.targets.rows() == made.targets.rows()
+    assert found.pairs.language.tolist() == [0, 2]
+
+
+def test_every_text_is_asked_in_every_language_once() -> None:
+    asked = questions(packed())
+    assert sorted(map(tuple, asked.tolist())) == [(t, n) for t in range(3) for n in range(3)]
+
+
+def test_answers_become_pairs_among_the_real_ones(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    made = packed()
+    asked = np.array([[2, 1], [0, 2], [1, 0]])
+    path = tmp_path / "distilled-0.npz"
+    assert save_answers(path, made, asked, [[30, 31], [], [32]]) == 2
+    joined = with_answers(made, [path])
+    new = joined.pairs.chosen(np.flatnonzero(joined.pairs.kind == DISTILLED))
+    assert [joined.targets[t].tolist() for t in new.target] == [[30, 31], [32]]
+    assert new.text.tolist() == [2, 1]
+    assert new.language.tolist() == [1, 0]
+    assert len(mixed(joined, 0.0).pairs) == 2
+    assert len(mixed(joined, 0.5).pairs) == 4

@@ -1,0 +1,86 @@
+"""Sequence-level knowledge distillation (Kim and Rush 2016): the teacher translates every English
+text into every language, and the student learns what it said."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from training.captions.batches import Share
+
+from .decode import decode_all
+from .examples import DISTILLED
+from .model import Translator
+from .packed import Array, Packed, Pairs, Ragged
+from .pieces import LANGUAGES, TAGS, Ids
+
+#: Texts translated between two looks at the clock.
+PORTION = 60_000
+
+
+def questions(packed: Packed, seed: int = 0) -> Array:
+    """Every text in every language [N, 2] = text, language's number, in random order: whatever is
+    done when time is over is a fair part."""
+    texts, languages = np.divmod(np.arange(len(packed.texts) * len(LANGUAGES)), len(LANGUAGES))
+    asked = np.stack([texts, languages], 1)
+    order: Array = np.random.default_rng(seed).permutation(asked)
+    return order
+
+
+def distil(
+    net: Translator, packed: Packed, seconds: float | None, places: int, share: Share
+) -> tuple[Array, list[Ids]]:
+    """What was asked and answered by this process's share: questions and translations."""
+    began = time.monotonic()
+    asked = questions(packed)[share.rank :: share.world]
+    tags = np.array(list(TAGS.values()))
+    answers: list[Ids] = []
+    while len(answers) < len(asked):
+        part = asked[len(answers) : len(answers) + PORTION]
+        tagged = np.stack([part[:, 0], tags[part[:, 1]]], 1)
+        answers += decode_all(net, packed.texts, tagged, "beam", places)
+        spent = time.monotonic() - began
+        print(f"{len(answers)} of {len(asked)} texts, {spent:.1f} s", flush=True)
+        if seconds is not None and spent * (1 + PORTION / len(answers)) > seconds:
+            break
+    return asked[: len(answers)], answers
+
+
+def is_sound(text_length: int, answer: Ids) -> bool:
+    """Neither empty nor cut off nor going round in circles."""
+    if not answer or len(answer) > 2 * text_length + 8:
+        return False
+    runs = zip(answer, answer[1:], answer[2:], strict=False)
+    return not any(a == b == c for a, b, c in runs)
+
+
+def save_answers(path: Path, packed: Packed, asked: Array, answers: list[Ids]) -> int:
+    """Writes the sound answers as pairs of kind `distilled`; returns how many."""
+    lengths = packed.texts.lengths[asked[:, 0]]
+    kept = [i for i, a in enumerate(answers) if is_sound(int(lengths[i]), a)]
+    made = Ragged.of([answers[i] for i in kept])
+    np.savez_compressed(
+        path,
+        flat=made.flat,
+        lengths=made.lengths.astype(np.int16),
+        text=asked[kept, 0].astype(np.int32),
+        language=asked[kept, 1].astype(np.int8),
+    )
+    return len(kept)
+
+
+def with_answers(packed: Packed, paths: list[Path]) -> Packed:
+    """The packed pairs, and after them those that `save_answers` wrote."""
+    for path in paths:
+        with np.load(path, allow_pickle=False) as archive:
+            made = Ragged(archive["flat"], archive["lengths"].astype(np.int64).cumsum())
+            count = len(made)
+            pairs = Pairs(
+                archive["text"].astype(np.int64),
+                np.arange(count) + len(packed.targets),
+                archive["language"].astype(np.int64),
+                np.full(count, DISTILLED),
+            )
+        joined = packed.pairs.joined(pairs)
+        packed = Packed(packed.texts, packed.bare, packed.targets.joined(made), joined)
+    return packed

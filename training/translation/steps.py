@@ -1,0 +1,124 @@
+"""The long steps, each from files of the work folder to files of the work folder."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.captions.batches import Share
+from training.captions.checkpoint import load_checkpoint
+from training.captions.recipe import Job
+
+from .distil import distil, save_answers, with_answers
+from .examples import Examples, mixed, prefix_examples, whole_examples, word_starts
+from .model import Translator
+from .packed import Packed, load_packed
+from .pieces import Pieces
+from .recipe import Recipe, StudentWeights
+from .shape import Shape
+from .tasks import Learning, Teaching
+from .train import Data, Trainer
+
+
+def load_translator(folder: Path) -> Translator:
+    """The network of a checkpoint, in evaluation mode."""
+    weights, state = load_checkpoint(folder)
+    net = Translator(Shape(**state.shape))
+    net.load_state_dict(weights)
+    return net.eval()
+
+
+def _data(work: Path, packed: Packed, recipe: Recipe) -> Data:
+    whole = whole_examples(packed, packed.pairs, recipe.balance)
+    examples = whole
+    if recipe.prefixes > 0:
+        starts = word_starts(Pieces(work / "pieces.model"))
+        cut = prefix_examples(
+            whole, packed.texts, packed.targets, starts, recipe.prefixes, recipe.seed
+        )
+        examples = whole.joined(cut)
+    held = load_packed(work / "dev.npz")
+    return Data(packed, examples, held, _held_examples(held))
+
+
+def _held_examples(held: Packed) -> Examples:
+    return whole_examples(held, held.pairs, 0.0)
+
+
+def train_teacher(work: Path, shape: Shape, recipe: Recipe, job: Job) -> None:
+    torch.manual_seed(recipe.seed)
+    net = Translator(replace(shape, drafter_layers=0), recipe.dropout)
+    data = _data(work, load_packed(work / "train.npz"), recipe)
+    Trainer(net, Teaching(net, recipe), recipe, job, data).run()
+
+
+def distil_texts(
+    work: Path,
+    teacher: Path,
+    device: torch.device,
+    pace: tuple[float | None, int],
+    share: Share,
+) -> int:
+    """Writes `distilled-RANK.npz`; returns how many translations are in it. `pace` is seconds and
+    how many places are decoded at once."""
+    net = load_translator(teacher).to(device)
+    packed = load_packed(work / "train.npz")
+    asked, answers = distil(net, packed, *pace, share)
+    return save_answers(work / f"distilled-{share.rank}.npz", packed, asked, answers)
+
+
+@dataclass(frozen=True)
+class Schooling:
+    """How a student is taught; without distilled translations it learns the real pairs alone."""
+
+    teacher: Path | None = None
+    real_share: float = 0.1
+    feed_back: bool = True
+    distilled: bool = True
+    weights: StudentWeights | None = None
+
+
+def train_student(work: Path, shape: Shape, recipe: Recipe, job: Job, way: Schooling) -> None:
+    torch.manual_seed(recipe.seed)
+    net = Translator(shape, recipe.dropout)
+    if way.teacher is not None and job.resume is None:
+        count = inherit(net, load_checkpoint(way.teacher)[0])
+        print(f"{count} tensors are the teacher's", flush=True)
+    packed = load_packed(work / "train.npz")
+    files = sorted(work.glob("distilled-*.npz"))
+    if files and way.distilled:
+        packed = mixed(with_answers(packed, files), way.real_share)
+    task = Learning(net, way.weights, way.feed_back)
+    Trainer(net, task, recipe, job, _data(work, packed, recipe)).run()
+
+
+def inherit(net: Translator, teacher: dict[str, torch.Tensor]) -> int:
+    """Takes the teacher's table, encoder, and of its decoder evenly spaced layers, the first and
+    the last among them; returns how many tensors fitted."""
+    deep = len({name.split(".")[2] for name in teacher if name.startswith("decoder.blocks.")})
+    chosen = np.linspace(0, deep - 1, net.shape.decoder_layers).round().astype(int)
+    taken = 0
+    with torch.no_grad():
+        for name, own in net.state_dict().items():
+            parts = name.split(".")
+            if parts[:2] == ["decoder", "blocks"]:
+                parts[2] = str(chosen[int(parts[2])])
+            theirs = teacher.get(".".join(parts))
+            if theirs is not None and theirs.shape == own.shape:
+                own.copy_(theirs)
+                taken += 1
+    return taken
+
+
+def export(work: Path, checkpoint: Path, eight_bits: bool) -> int:
+    """Writes the `graphs` folder with all that serving needs; returns its bytes."""
+    from .export import quantise_graphs
+    from .graphs import write_graphs
+
+    out = work / "graphs"
+    sources = write_graphs(load_translator(checkpoint), work / "float32")
+    total = quantise_graphs(sources, out, eight_bits)
+    shutil.copyfile(work / "pieces.model", out / "pieces.model")
+    return total + (out / "pieces.model").stat().st_size
