@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from stream.core.messages import Detected, Fact
 from stream.core.policies import Filter, PolicyChange
+from stream.core.requests import GATE_BUDGET_MS, BudgetMs, ChannelName, Id, Name, Text
 
 SAMPLE_RATE = 16_000
 
@@ -115,16 +116,20 @@ class AudioChunk(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class PostJob(Struct, frozen=True, gc=False, kw_only=True):
-    """A post that waits for its verdict; `id` is unique, `gateway` waits ("" for nobody)."""
+    """A post that waits for its verdict; `id` is unique, `gateway` waits ("" for nobody).
 
-    id: str
-    channel: str
-    text: str
-    author: str = ""
-    post: str = ""
-    gateway: str = ""
-    arrived: float
-    budget_ms: int
+    A producer may write it to the log itself; `id`, `channel` and `text` are enough. Without
+    `arrived` it arrived when it was written.
+    """
+
+    id: Id
+    channel: ChannelName
+    text: Text
+    author: Name = ""
+    post: Name = ""
+    gateway: Name = ""
+    arrived: Annotated[float, Meta(ge=0)] = 0.0
+    budget_ms: BudgetMs = GATE_BUDGET_MS
 
 
 AUTO = "auto"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import orjson
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from stream.core.errors import Malformed, TooBig, Unreadable
 from stream.core.faults import explain, shorten
@@ -156,8 +157,9 @@ def encode_job(job: PostJob | TextJob) -> Payload:
 
 
 def decode_post(record: Record) -> PostJob:
-    """What `encode_job` wrote of a post. Raises Malformed."""
-    return _decode(_POSTS, record.value)
+    """What `encode_job`, or a producer of posts, wrote. Raises Malformed."""
+    job = _decode(_POSTS, record.value)
+    return job if job.arrived else replace(job, arrived=record.timestamp)
 
 
 def decode_text(record: Record) -> TextJob:
