@@ -21,18 +21,18 @@ PIECE_S = 0.16
 PIECE = bytes(2 * int(16_000 * PIECE_S))
 
 
-async def measure(url: str, channels: int, seconds: float) -> list[float]:
-    """Milliseconds of each caption, the first second left out."""
+async def measure(url: str, channels: int, seconds: float, warm_s: float) -> list[float]:
+    """Milliseconds of each caption, those of the first `warm_s` left out."""
     found: list[float] = []
     async with asyncio.TaskGroup() as tasks:
         for number in range(channels):
             delay = PIECE_S * number / channels
-            tasks.create_task(_channel(url, f"c{number}", delay, seconds, found))
+            tasks.create_task(_channel(url, f"c{number}", delay, seconds + warm_s, warm_s, found))
     return found
 
 
 async def _channel(
-    url: str, channel: str, delay: float, seconds: float, found: list[float]
+    url: str, channel: str, delay: float, seconds: float, warm_s: float, found: list[float]
 ) -> None:
     sent: dict[int, float] = {}
     async with connected(Server(url)) as publisher, connected(Server(url)) as subscriber:
@@ -41,7 +41,7 @@ async def _channel(
         await publisher.send(Open(id="o", channel=channel))
         await publisher.expect(Opened, "o")
         await asyncio.sleep(delay)
-        listening = asyncio.create_task(_listen(subscriber, sent, found))
+        listening = asyncio.create_task(_listen(subscriber, sent, warm_s, found))
         await _send(publisher, seconds, sent)
         await asyncio.sleep(0.5)
         listening.cancel()
@@ -55,21 +55,23 @@ async def _send(publisher: Client, seconds: float, sent: dict[int, float]) -> No
         await publisher.send_audio(PIECE)
 
 
-async def _listen(subscriber: Client, sent: dict[int, float], found: list[float]) -> None:
+async def _listen(
+    subscriber: Client, sent: dict[int, float], warm_s: float, found: list[float]
+) -> None:
     while True:
         message = await subscriber.receive()
         now = time.monotonic()
         if isinstance(message, Caption):
             piece = round(message.audio_end / PIECE_S)
             began = sent.pop(piece, None)
-            if began is not None and message.audio_end > 1.0:
+            if began is not None and message.audio_end > warm_s:
                 found.append((now - began) * 1000)
 
 
 async def main(arguments: argparse.Namespace) -> None:
     stack = Stack(engines={"captions": SCRIPTED}, kafka=arguments.kafka)
     async with running(stack) as address:
-        found = await measure(address.url, arguments.channels, arguments.seconds)
+        found = await measure(address.url, arguments.channels, arguments.seconds, arguments.warm_s)
     figures = {"bus": "kafka" if arguments.kafka else "memory", **summary(found)}
     print(row("ingress to subscriber, ms", figures))
     print(last_line("latency", {"channels": arguments.channels, **figures}))
@@ -84,6 +86,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--channels", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--warm-s", type=float, default=3.0, help="left out at the beginning")
     parser.add_argument("--kafka", default="", help="HOST:PORT of a broker")
     return parser.parse_args()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from aiokafka.errors import KafkaError
 
 from stream.adapters.kafka.admin import describe, partitions_of
+from stream.adapters.kafka.bundle import KafkaBundle
 from stream.adapters.kafka.member import KafkaMember, Membership
 from stream.adapters.kafka.probe import Probe
 from stream.adapters.kafka.reader import KafkaReader
@@ -33,7 +34,7 @@ class KafkaBus:
         self._clock = clock
         self._sender = Sender(settings)
         self._probe = Probe(settings)
-        self._readers: list[KafkaReader] = []
+        self._readers: list[KafkaReader | KafkaBundle] = []
         self._past: Counter[str] = Counter()
         self._closed = False
 
@@ -96,7 +97,7 @@ class KafkaBus:
         self._keep(reader)
         return reader
 
-    async def tail(self, logs: Iterable[Log], back_s: float) -> KafkaReader:
+    async def tail(self, logs: Iterable[Log], back_s: float) -> KafkaReader | KafkaBundle:
         """Read whole logs from `back_s` seconds ago, or from now on. Raises BusGone."""
         self._check_open()
         wanted = tuple(logs)
@@ -104,7 +105,7 @@ class KafkaBus:
             positions = await self._probe.since(wanted, self._clock.now() - back_s)
         else:
             positions = await self._probe.ends(wanted)
-        reader = KafkaReader(self._settings, self._probe, positions)
+        reader = self._reader(positions)
         await reader.open()
         self._keep(reader)
         return reader
@@ -136,7 +137,15 @@ class KafkaBus:
         except (KafkaError, TimeoutError) as error:
             raise BusGone(f"no answer from {self._settings.bootstrap}") from error
 
-    def _keep(self, reader: KafkaReader) -> None:
+    def _reader(self, positions: Mapping[Log, int]) -> KafkaReader | KafkaBundle:
+        """A consumer for each topic; all logs of a topic share one."""
+        topics: dict[Topic, dict[Log, int]] = {}
+        for log, offset in positions.items():
+            topics.setdefault(log.topic, {})[log] = offset
+        parts = [KafkaReader(self._settings, self._probe, part) for part in topics.values()]
+        return parts[0] if len(parts) == 1 else KafkaBundle(parts)
+
+    def _keep(self, reader: KafkaReader | KafkaBundle) -> None:
         """Own it; of those closed since, only the counts stay."""
         for past in [each for each in self._readers if each.closed]:
             self._past.update(past.statistics())

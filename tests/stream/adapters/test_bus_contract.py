@@ -148,6 +148,47 @@ async def test_a_log_is_read_again_from_any_offset(bus: Bus) -> None:
     assert values(await read_some(reader, 3)) == sent[2:]
 
 
+SEVERAL = (Topic.PARTIALS, Topic.CAPTIONS, Topic.EVENTS)
+
+
+async def test_a_tail_of_several_topics_reads_each_log_in_order(bus: Bus) -> None:
+    reader = await bus.tail(logs_of(*SEVERAL), 0)
+    assert reader.assignment() == logs_of(*SEVERAL)
+    for number in range(20):
+        for topic in SEVERAL:
+            await bus.publish(topic, "news", b"%d" % number, {})
+    found = by_log(await read_some(reader, 60))
+    assert len(found) == 3
+    assert all(values(records) == [b"%d" % n for n in range(20)] for records in found.values())
+
+
+async def test_one_log_of_several_is_read_again_and_the_others_lose_nothing(bus: Bus) -> None:
+    reader = await bus.tail(logs_of(*SEVERAL), 0)
+    first = [await bus.publish(topic, "news", b"1", {}) for topic in SEVERAL]
+    await read_some(reader, 3)
+    second = [await bus.publish(topic, "news", b"2", {}) for topic in SEVERAL]
+    # one at a time, so that more may have been found than was given out
+    early = [*(await reader.read(1, 0)).records, *(await reader.read(1, 0.05)).records]
+    given = {(record.log, record.offset) for record in early}
+    await reader.seek(first[0].log, first[0].offset)
+    due = [first[0], second[0], *(position for position in second[1:] if position not in given)]
+    records = await read_some(reader, len(due))
+    assert sorted((record.log, record.offset) for record in records) == sorted(due)
+
+
+async def test_a_tail_of_several_topics_gives_at_most_what_was_asked(bus: Bus) -> None:
+    reader = await bus.tail(logs_of(*SEVERAL), 0)
+    for topic in SEVERAL:
+        for _ in range(4):
+            await bus.publish(topic, "news", b"", {})
+    records: list[Record] = []
+    async with asyncio.timeout(PATIENCE_S):
+        while len(records) < 12:
+            found = (await reader.read(3, PATIENCE_S)).records
+            assert len(found) <= 3
+            records += found
+
+
 async def test_a_new_group_starts_at_the_first_record(bus: Bus) -> None:
     sent = await publish(bus, 3)
     moves = Moves()
@@ -221,16 +262,20 @@ async def test_a_burst_is_taken_in_order_or_refused_by_name(bus: Bus) -> None:
     assert sorted(values(await read_some(reader, 200))) == sorted(sent)
 
 
-async def test_a_closed_reader_says_so(bus: Bus) -> None:
-    reader = await bus.tail(logs_of(Topic.POSTS), 0)
+@pytest.mark.parametrize("topics", [(Topic.POSTS,), SEVERAL])
+async def test_a_closed_reader_says_so(bus: Bus, topics: tuple[Topic, ...]) -> None:
+    reader = await bus.tail(logs_of(*topics), 0)
     await reader.close()
     assert reader.assignment() == frozenset()
     with pytest.raises(BusGone):
         await reader.read(1, 0)
 
 
-async def test_a_read_under_way_ends_when_its_reader_is_closed(bus: Bus) -> None:
-    reader = await bus.tail(logs_of(Topic.POSTS), 0)
+@pytest.mark.parametrize("topics", [(Topic.POSTS,), SEVERAL])
+async def test_a_read_under_way_ends_when_its_reader_is_closed(
+    bus: Bus, topics: tuple[Topic, ...]
+) -> None:
+    reader = await bus.tail(logs_of(*topics), 0)
     reading = asyncio.create_task(reader.read(1, PATIENCE_S))
     for _ in range(10):
         await asyncio.sleep(0)
