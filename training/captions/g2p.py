@@ -79,20 +79,20 @@ class GraphoneModel:
 
     def __init__(self, sequences: Iterable[list[Graphone]], order: int = 6) -> None:
         self._order = order
-        self._counts: list[dict[tuple[Graphone, ...], Counter[Graphone]]] = [
+        self.counts: list[dict[tuple[Graphone, ...], Counter[Graphone]]] = [
             defaultdict(Counter) for _ in range(order)
         ]
         for sequence in sequences:
             self._count([_START, *sequence, _END])
-        self._totals = [{c: n.total() for c, n in level.items()} for level in self._counts]
+        self._totals = [{c: n.total() for c, n in level.items()} for level in self.counts]
         self.by_letters: dict[str, list[Graphone]] = defaultdict(list)
-        for graphone in self._counts[0][()]:
+        for graphone in self.counts[0][()]:
             self.by_letters[graphone[0]].append(graphone)
 
     def _count(self, sequence: list[Graphone]) -> None:
         for i in range(1, len(sequence)):
             for n in range(min(self._order, i + 1)):
-                self._counts[n][tuple(sequence[i - n : i])][sequence[i]] += 1
+                self.counts[n][tuple(sequence[i - n : i])][sequence[i]] += 1
 
     def probability(self, history: tuple[Graphone, ...], graphone: Graphone) -> float:
         found = _UNSEEN
@@ -101,7 +101,7 @@ class GraphoneModel:
             total = self._totals[n].get(context)
             if not total:
                 break
-            seen = self._counts[n][context]
+            seen = self.counts[n][context]
             discount = 0.5 + 0.1 * min(n, 4)
             kept = max(seen.get(graphone, 0) - discount, 0.0)
             found = (kept + discount * len(seen) * found) / total

@@ -14,12 +14,19 @@ import numpy as np
 
 from stream.core.messages import Rung, Word
 from stream.core.records import SAMPLE_RATE
-from workers.engines.conformer.encoder import FRAME_MELS, Encoder, EncoderState
-from workers.engines.conformer.features import HOP_SAMPLES, MELS, Floats, LogMel, Samples
+from workers.engines.conformer.encoder import Encoder, EncoderState
+from workers.engines.conformer.features import (
+    FRAME_MELS,
+    FRAME_SAMPLES,
+    MELS,
+    Floats,
+    LogMel,
+    Samples,
+)
+from workers.engines.conformer.hotwords import HotwordMaker
 from workers.engines.conformer.words import Beam, Path, Spoken, Vocabulary
 from workers.ports import Audio
 
-FRAME_SAMPLES = FRAME_MELS * HOP_SAMPLES
 FRAMES_PER_SECOND = SAMPLE_RATE // FRAME_SAMPLES
 BLOCK_FRAMES = 32
 """Of the second hearing: 1.28 s."""
@@ -65,9 +72,10 @@ class Utterance:
 class ConformerDecoder:
     """Makes words of any number of segments at once."""
 
-    def __init__(self, encoder: Encoder, vocabulary: Vocabulary) -> None:
+    def __init__(self, encoder: Encoder, vocabulary: Vocabulary, hotwords: HotwordMaker) -> None:
         self._encoder = encoder
         self._vocabulary = vocabulary
+        self._hotwords = hotwords
         self._mels = LogMel()
 
     def begin(self, start: int) -> Utterance:
@@ -93,7 +101,7 @@ class ConformerDecoder:
             state.rested = True
 
     def read(self, state: Utterance) -> Sequence[Word]:
-        return words_of(state, state.draft.beam.best(), state.draft.scores)
+        return words_of(state, state.draft.beam.best(), state.draft)
 
     def end(self, state: Utterance) -> Sequence[Word]:
         if not state.rested:
@@ -101,7 +109,10 @@ class ConformerDecoder:
             self._listen(state, np.pad(state.rest, (0, missing)))
         self._finish([state])
         heard = state.draft if state.rung is Rung.DRAFT else state.second
-        return words_of(state, heard.beam.close(), heard.scores)
+        path = heard.beam.close()
+        if state.hotwords:
+            path = self._hotwords.make(state.hotwords).put(path, scores_of(heard))
+        return words_of(state, path, heard)
 
     def drop(self, state: Utterance) -> None:
         pass
@@ -132,16 +143,21 @@ class ConformerDecoder:
             ready = [each for each in ready if each[0].frames >= each[2]]
 
 
-def words_of(state: Utterance, path: Path, scores: Sequence[Floats]) -> list[Word]:
-    """Words with their times in the epoch; lower case."""
-    heard = np.concatenate(scores) if scores else np.empty((0, 1), np.float32)
+def scores_of(hearing: Hearing) -> Floats:
+    """Phone log-probs of all frames so far [n, classes]."""
+    return np.concatenate(hearing.scores) if hearing.scores else np.empty((0, 1), np.float32)
+
+
+def words_of(state: Utterance, path: Path, hearing: Hearing) -> list[Word]:
+    """Words with their times in the epoch; lower case, but hotwords as their channel has them."""
+    scores = scores_of(hearing)
     offset = state.start / SAMPLE_RATE
     return [
         Word(
-            word=spoken.text.lower(),
+            word=spoken.text if spoken.hot else spoken.text.lower(),
             start=round(offset + spoken.start / FRAMES_PER_SECOND, 3),
             end=round(offset + spoken.end / FRAMES_PER_SECOND, 3),
-            confidence=confidence_of(spoken, path, heard),
+            confidence=confidence_of(spoken, path, scores),
         )
         for spoken in path.words
     ]
@@ -150,8 +166,8 @@ def words_of(state: Utterance, path: Path, scores: Sequence[Floats]) -> list[Wor
 def confidence_of(spoken: Spoken, path: Path, scores: Floats) -> float:
     """How sure the recogniser is of the word's phones: their mean log-prob, as a probability."""
     frames = np.arange(spoken.start, min(spoken.end, len(path.tokens)))
-    tokens = np.array([path.tokens[frame] for frame in frames], np.int64)
     if not len(frames):
         return 0.0
+    tokens = np.array(path.tokens[spoken.start : spoken.start + len(frames)])
     sure = float(np.exp(scores[frames, tokens].mean()))
     return round(min(1.0, sure), 3)

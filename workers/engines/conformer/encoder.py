@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from workers.engines.conformer.features import Floats
 from workers.engines.silero import one_thread
 
-FRAME_MELS = 4
 OUTPUTS = ["phones", "characters", "mel_cache_after", "convolution_after", "keys", "values"]
 MOST_ROWS = 16
 """Streams in one run: more gain nothing, and hold the others up."""

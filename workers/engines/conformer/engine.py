@@ -7,6 +7,7 @@ from stream.core.records import SAMPLE_RATE
 from workers.core.endpoint import FRAME_SAMPLES, EndpointRules
 from workers.engines.conformer.decoder import ConformerDecoder, Utterance
 from workers.engines.conformer.encoder import Encoder
+from workers.engines.conformer.hotwords import HotwordMaker
 from workers.engines.conformer.model import Model
 from workers.engines.conformer.words import Vocabulary
 from workers.engines.segmenting import SegmentingRecogniser
@@ -23,5 +24,6 @@ def make_engine(silence_ms: int = 400, longest_s: float = 20.0) -> SegmentingRec
     rules = EndpointRules(
         silence=silence_ms // FRAME_MS, longest=round(longest_s * 1000) // FRAME_MS
     )
-    decoder = ConformerDecoder(Encoder(model.graph), Vocabulary(model))
+    vocabulary = Vocabulary(model)
+    decoder = ConformerDecoder(Encoder(model.graph), vocabulary, HotwordMaker(vocabulary, model))
     return SegmentingRecogniser(CARD, SpeechDetector(), rules, decoder)

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from stream.core.records import SAMPLE_RATE
 
 HOP_SAMPLES = 160
+FRAME_MELS = 4
+FRAME_SAMPLES = FRAME_MELS * HOP_SAMPLES
+"""Of a frame of the recogniser: 40 ms."""
+
 WINDOW_SAMPLES = 400
 TAIL_SAMPLES = WINDOW_SAMPLES - HOP_SAMPLES
 FFT = 512
@@ -46,13 +50,17 @@ class LogMel:
         self._filters = mel_filters()
 
     def step(self, tail: Samples, samples: Samples) -> tuple[Floats, Samples]:
-        """Mels [n, MELS] of n hops of samples behind `tail`, and the tail after them."""
-        assert len(samples) % HOP_SAMPLES == 0
+        """Mels [4n, MELS] of n frames of samples behind `tail`, and the tail after them.
+
+        A product for each frame: in larger ones the last bits would depend on how many there are.
+        """
+        assert len(samples) % FRAME_SAMPLES == 0
         heard = np.concatenate((tail, samples))
         if not len(samples):
             return np.empty((0, MELS), np.float32), heard
         frames = sliding_window_view(heard, WINDOW_SAMPLES)[::HOP_SAMPLES] * self._window
         spectrum = np.fft.rfft(frames, FFT)
         power = spectrum.real**2 + spectrum.imag**2
-        mels: Floats = np.log(power @ self._filters + np.float32(FLOOR))
+        energies = power.reshape(-1, FRAME_MELS, power.shape[1]) @ self._filters
+        mels: Floats = np.log(energies + np.float32(FLOOR)).reshape(-1, MELS)
         return mels, heard[-TAIL_SAMPLES:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ class Settings(Struct, frozen=True):
     recogniser: str
     language_model: str
     lexicon: str
-    left_frames: int
+    pronunciations: str
     phones: tuple[str, ...]
     characters: tuple[str, ...]
     boundary: str
@@ -67,20 +66,22 @@ class Model:
     def unpack(self, name: str) -> bytes:
         """A file's bytes, unpacked where it is packed."""
         try:
-            with (self._folder / name).open("rb") as file:
-                return lzma.open(file).read(MOST_UNPACKED_BYTES)
-        except (OSError, lzma.LZMAError, EOFError) as error:
+            unpacker = lzma.LZMADecompressor()
+            content = unpacker.decompress((self._folder / name).read_bytes(), MOST_UNPACKED_BYTES)
+        except (OSError, lzma.LZMAError) as error:
             raise EngineMissing(f"captions model: {name} cannot be read: {error}") from error
+        if not unpacker.eof:
+            raise EngineMissing(f"captions model: {name} cannot be read: it ends too soon")
+        return content
 
     @contextmanager
     def language_model(self) -> Iterator[str]:
         """A path under which KenLM finds the language model, as long as the block lasts.
 
-        KenLM reads files only. The file has no name that anybody else could put another one in
-        the place of, and is gone with the process.
+        KenLM reads files only, and maps them: the file may go while its content is in use.
         """
         content = self.unpack(self.settings.language_model)
-        with tempfile.TemporaryFile() as file:
+        with tempfile.NamedTemporaryFile(prefix="ontime-") as file:
             file.write(content)
             file.flush()
-            yield f"/proc/self/fd/{file.fileno()}" if os.path.isdir("/proc/self/fd") else file.name
+            yield file.name

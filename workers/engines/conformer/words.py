@@ -35,16 +35,20 @@ UNKNOWN = "<unk>"
 
 
 class Spoken(NamedTuple):
-    """A word of the best path, in frames: it is spoken in [start, end)."""
+    """A word of the best path, in frames: it is spoken in [start, end).
+
+    `text` is in capitals, but for a hotword: that is as its channel writes it.
+    """
 
     text: str
     start: int
     end: int
+    hot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The best path through `frames` frames: its words, and the token that it takes in each."""
+    """The best path: its words, and the token that it takes in each frame."""
 
     words: tuple[Spoken, ...]
     tokens: tuple[int, ...]
@@ -115,6 +119,7 @@ class Beam:
             False,
         )
         self._decoder.decode_begin()
+        self._known = Path((), ())
         self.frames = 0
 
     def step(self, scores: Floats) -> None:
@@ -124,8 +129,14 @@ class Beam:
         self.frames += len(kept)
 
     def best(self) -> Path:
-        """What has been heard so far; a word shows once its last phone is over."""
-        return self._path(self._decoder.get_best_hypothesis(0))
+        """What has been heard so far; a word shows once its last phone is over.
+
+        The search looks back 4 s for the end of a word: after a longer pause what was known stands.
+        """
+        result = self._decoder.get_best_hypothesis(0)
+        if result.words:
+            self._known = self._path(result)
+        return self._known
 
     def close(self) -> Path:
         """What was said. Nothing can follow."""
@@ -133,7 +144,8 @@ class Beam:
         end[0, [BLANK, self._vocabulary.boundary]] = 0.0
         self._feed(end)
         self._decoder.decode_end()
-        return self._path(self._decoder.get_best_hypothesis(0))
+        results = self._decoder.get_all_final_hypothesis()
+        return self._path(results[0]) if results else Path((), (BLANK,) * self.frames)
 
     def _feed(self, frames: Floats) -> None:
         frames = np.ascontiguousarray(frames)
@@ -153,4 +165,5 @@ class Beam:
             if word >= 0:
                 spoken.append(Spoken(names[word], start, max(end, start + 1)))
                 begun = False
-        return Path(tuple(spoken), tuple(tokens[1 : self.frames + 1]))
+        taken = tuple(tokens[1 : self.frames + 1])
+        return Path(tuple(spoken), taken + (BLANK,) * (self.frames - len(taken)))

@@ -1,0 +1,24 @@
+"""The shipped captions model, loaded once for all tests of a process."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from workers.engines.conformer.encoder import Encoder
+from workers.engines.conformer.model import Model
+from workers.engines.conformer.words import Vocabulary
+
+
+@cache
+def model() -> Model:
+    return Model()
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    return Vocabulary(model())
+
+
+@cache
+def encoder() -> Encoder:
+    return Encoder(model().graph)
