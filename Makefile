@@ -8,6 +8,9 @@ SHELL := /bin/sh
 UV := .make/bin/uv
 BIN := .venv/bin
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --build-constraints requirements/build.txt
+# A file's tests stay in one process, so that what they share is made once. More than four processes
+# are bound by the longest file; each that needs a broker starts its own.
+PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile
 BENCHES = $(notdir $(basename $(shell grep -l '__main__' bench/*.py)))
 
 .PHONY: help install run test lint tree bench kafka hub lock upgrade clean
@@ -24,7 +27,7 @@ test: .venv/.test ## check everything: format, rules, types, architecture, tests
 	@scripts/test-tools
 	@$(BIN)/python scripts/kafka.py fetch >/dev/null || echo "tests on a real Kafka will be skipped"
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 tree: ## write the tree into README.md from the files' own first lines
 	python3 scripts/readme_tree.py

@@ -211,7 +211,7 @@ def _settled() -> Iterator[None]:
     ms under load, because the logs of this process keep many records; the thresholds make one rare
     (a hundred million objects, hours at full load) and the smaller ones short.
     """
-    before = gc.get_threshold()
+    before, is_first = gc.get_threshold(), not gc.get_freeze_count()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT)
@@ -219,7 +219,8 @@ def _settled() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
+        if is_first:
+            gc.unfreeze()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What every test shares."""
 
+import gc
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -15,3 +16,9 @@ pytest_plugins = ["tests.support.broker"]
 # Whoever starts the tests in the background has SIGINT ignored, and children inherit that: Ctrl-C
 # could not be tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """What all the tests import stays: each gateway that starts would look through it again."""
+    gc.collect()
+    gc.freeze()
