@@ -176,23 +176,19 @@ def decode(speculation: Speculation, decoder: Decoder, more: Callable[[], bool])
     return speculation.spliced()
 
 
-class Pace:
-    """Whether one more step fits before the deadline, told the seconds that have gone.
-
-    The next step is taken to be as long as the longest so far, plus `guard_s` for what follows.
+class Steps:
+    """Whether one more step ends before the deadline: as long as the longest so far, plus a guard
+    for what follows.
     """
 
-    def __init__(self, left_s: float | None, guard_s: float = 0.0) -> None:
-        self._left_s = left_s
+    def __init__(self, guard_s: float = 0.0) -> None:
         self._guard_s = guard_s
         self._longest_s = 0.0
-        self._before_s: float | None = None
 
-    def allows(self, elapsed_s: float) -> bool:
-        """Asked before each step."""
-        if self._left_s is None:
-            return True
-        if self._before_s is not None:
-            self._longest_s = max(self._longest_s, elapsed_s - self._before_s)
-        self._before_s = elapsed_s
-        return elapsed_s + self._longest_s + self._guard_s <= self._left_s
+    def took(self, seconds: float) -> None:
+        """A step has ended."""
+        self._longest_s = max(self._longest_s, seconds)
+
+    def fit(self, left_s: float | None) -> bool:
+        """Asked before each step; None: there is no hurry."""
+        return left_s is None or left_s > self._longest_s + self._guard_s

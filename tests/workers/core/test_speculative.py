@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workers.core.speculative import RELAXED, STRICT, Best, Pace, Speculation, decode
+from workers.core.speculative import RELAXED, STRICT, Best, Speculation, Steps, decode
 
 END, START, LIMIT, VOCABULARY = 0, 1, 24, 12
 
@@ -178,25 +178,26 @@ def test_the_draft_is_met_again_behind_an_insertion_and_behind_an_omission() -> 
     assert told.spliced() == [3, 9, 4, 6, 7]
 
 
-def test_a_pace_begins_no_step_that_would_end_behind_the_deadline() -> None:
-    pace = Pace(left_s=0.1, guard_s=0.01)
-    assert pace.allows(0.0)
-    assert pace.allows(0.03)
-    assert pace.allows(0.05)
-    assert not pace.allows(0.065)
-    assert Pace(None).allows(1e9)
+def test_no_step_begins_that_would_end_behind_the_deadline() -> None:
+    steps = Steps(guard_s=0.01)
+    assert steps.fit(0.1)
+    assert not steps.fit(0.01)
+    steps.took(0.03)
+    steps.took(0.02)
+    assert steps.fit(0.05)
+    assert not steps.fit(0.04)
+    assert steps.fit(None)
 
 
 @given(st.floats(0, 1), st.lists(st.floats(0, 0.2), min_size=1, max_size=30))
-def test_what_a_pace_allows_is_done_in_time_unless_a_step_is_the_longest_yet(
-    left_s: float, steps: list[float]
+def test_what_fits_is_done_in_time_unless_a_step_is_the_longest_yet(
+    left_s: float, lengths: list[float]
 ) -> None:
-    pace, elapsed, longest = Pace(left_s), 0.0, 0.0
-    for step in steps:
-        if not pace.allows(elapsed):
+    steps, longest = Steps(), 0.0
+    for length in lengths:
+        if not steps.fit(left_s):
             return
-        if step > longest:
-            longest = step
-        else:
-            assert elapsed + step <= left_s
-        elapsed += step
+        left_s -= length
+        assert left_s >= 0 or length > longest
+        longest = max(longest, length)
+        steps.took(length)

@@ -1,0 +1,179 @@
+"""Our own model's rungs on random weights: the same text by every way, and always in time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream.core.errors import EngineMissing
+from stream.core.messages import Rung
+from tests.support.translations import SENTENCES, TINY
+from workers.core.beam import Beam
+from workers.core.speculative import RELAXED, STRICT, Best
+from workers.engines.ctc_translation.engine import Drafting, limit_of, make_engine
+from workers.engines.ctc_translation.graphs import BEGIN, END, Graphs, Vocabulary
+from workers.engines.texts import Sentence
+from workers.ports import Render
+
+TEXTS = [SENTENCES[0], "lazy dog", "one fox jumps over the sleeping dog", "quick quick quick"]
+
+
+@pytest.fixture(scope="module")
+def graphs() -> Graphs:
+    return Graphs(TINY)
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return Vocabulary(TINY / "pieces.model")
+
+
+@pytest.fixture
+def model(graphs: Graphs, vocabulary: Vocabulary) -> Drafting:
+    return Drafting(graphs, vocabulary, STRICT)
+
+
+def sentence(text: str, target: str = "de", **options: Any) -> Sentence:
+    return Sentence(text, "en", target, **options)
+
+
+def greedy(graphs: Graphs, vocabulary: Vocabulary, text: str, target: str = "de") -> list[int]:
+    """One piece a step, by the plainest loop there is."""
+    memory = graphs.encode([vocabulary.source(text, target, 100)])
+    past = np.zeros((graphs.layers, 1, 0, graphs.cache_width), np.float32)
+    said = [BEGIN]
+    while len(said) <= limit_of(int(memory.length[0])):
+        length = np.array([past.shape[2]])
+        best, new = graphs.read(np.array([said[-1:]]), memory, past, length)
+        past = np.concatenate([past, new], 2)
+        if best.tokens[0, 0, 0] == END:
+            break
+        said.append(int(best.tokens[0, 0, 0]))
+    return said[1:]
+
+
+def test_the_vocabulary_knows_the_targets_and_brings_text_back(vocabulary: Vocabulary) -> None:
+    assert list(vocabulary.tags) == ["de", "fr", "es"]
+    for text in (*SENTENCES, "Ünïcode 🙂 <2de> and bytes"):
+        assert vocabulary.text(vocabulary.pieces(text)) == text
+
+
+@pytest.mark.parametrize("target", ["de", "fr", "es"])
+def test_what_is_verified_is_what_greedy_decoding_gives(
+    model: Drafting, graphs: Graphs, vocabulary: Vocabulary, target: str
+) -> None:
+    said = model.translate(Rung.VERIFIED, [sentence(text, target) for text in TEXTS])
+    plain = [vocabulary.text(greedy(graphs, vocabulary, text, target)) for text in TEXTS]
+    assert [each.text for each in said] == plain
+    assert {each.rung for each in said} == {Rung.VERIFIED}
+
+
+def test_a_text_on_screen_serves_as_the_draft_and_a_right_one_takes_a_single_pass(
+    model: Drafting, graphs: Graphs, vocabulary: Vocabulary
+) -> None:
+    for text in TEXTS:
+        pieces = greedy(graphs, vocabulary, text)
+        plain = vocabulary.text(pieces)
+        (again,) = model.translate(Rung.VERIFIED, [sentence(text, draft=plain)])
+        (wrong,) = model.translate(Rung.VERIFIED, [sentence(text, draft="x" * 200)])
+        assert again.text == wrong.text == plain
+        if vocabulary.pieces(plain) == pieces and len(plain) >= len(text):
+            assert (again.passes, again.accepted) == (1, len(pieces))
+
+
+def test_neighbours_change_nothing(model: Drafting) -> None:
+    for rung in model.card.rungs:
+        alone = [model.translate(rung, [sentence(text)])[0] for text in TEXTS]
+        assert list(model.translate(rung, [sentence(text) for text in TEXTS])) == alone
+
+
+def test_a_beam_of_one_is_greedy_and_a_wider_one_finds_nothing_worse(
+    model: Drafting, graphs: Graphs, vocabulary: Vocabulary
+) -> None:
+    one = Drafting(graphs, vocabulary, STRICT, beam=1)
+    for text in TEXTS:
+        (said,) = one.translate(Rung.REFINED, [sentence(text)])
+        assert said.rung is Rung.REFINED
+        assert said.text == vocabulary.text(greedy(graphs, vocabulary, text))
+    assert model.translate(Rung.REFINED, [sentence(TEXTS[0])])[0].rung is Rung.REFINED
+
+
+def clock_of(step_s: float) -> Callable[[], float]:
+    """A clock that goes on by so much at each look."""
+    times: Iterator[float] = (step_s * n for n in itertools.count())
+    return lambda: next(times)
+
+
+def test_where_time_runs_out_what_was_verified_is_spliced_with_the_draft(
+    graphs: Graphs, vocabulary: Vocabulary
+) -> None:
+    model = Drafting(graphs, vocabulary, STRICT, clock=clock_of(0.01))
+    whole = greedy(graphs, vocabulary, TEXTS[0])
+    for looks in range(8):
+        left = iter([*([1.0] * looks), *([0.0] * 100)])
+        hurried = sentence(TEXTS[0], draft="fox " * 15, left=lambda left=left: next(left))
+        (said,) = model.translate(Rung.VERIFIED, [hurried])
+        assert said.passes <= looks
+        if said.rung is Rung.DRAFT:
+            assert vocabulary.text(whole[: said.tokens]).strip() in said.text
+            assert said.text.endswith("fox")
+        else:
+            assert said.text == vocabulary.text(whole)
+
+
+def test_a_beam_that_does_not_end_in_time_leaves_what_was_verified(
+    graphs: Graphs, vocabulary: Vocabulary, model: Drafting
+) -> None:
+    (verified,) = model.translate(Rung.VERIFIED, [sentence(TEXTS[0])])
+    left = itertools.chain([None] * (verified.passes + 2), itertools.repeat(0.0))
+    (said,) = model.translate(Rung.REFINED, [sentence(TEXTS[0], left=lambda: next(left))])
+    assert (said.text, said.rung) == (verified.text, Rung.VERIFIED)
+
+
+def test_what_is_settled_opens_the_text(model: Drafting) -> None:
+    for rung in (Rung.VERIFIED, Rung.REFINED):
+        settled = sentence(TEXTS[0], draft="der schnelle Hund springt", prefix="der schnelle")
+        (said,) = model.translate(rung, [settled])
+        assert said.text.startswith("der schnelle")
+
+
+def test_relaxed_acceptance_takes_fewer_passes_and_says_so(
+    graphs: Graphs, vocabulary: Vocabulary, model: Drafting
+) -> None:
+    relaxed = Drafting(graphs, vocabulary, RELAXED)
+    fast = relaxed.translate(Rung.VERIFIED, [sentence(text) for text in TEXTS])
+    exact = model.translate(Rung.VERIFIED, [sentence(text) for text in TEXTS])
+    assert sum(each.passes for each in fast) <= sum(each.passes for each in exact)
+    assert not any(each.relaxed for each in exact)
+
+
+def test_the_engine_is_made_of_a_folder_and_one_that_lacks_a_file_is_told(tmp_path: Path) -> None:
+    engine = make_engine(str(TINY))
+    assert (engine.card.sources, engine.card.languages) == (("en",), ("de", "fr", "es"))
+    question = Render(text="One fox.\n2 dogs!", source="en", target="fr")
+    (answer,) = engine.run(Rung.VERIFIED, [question])
+    assert "\n" in answer.text
+    assert "2" in answer.text
+    with pytest.raises(EngineMissing, match="lacks encoder"):
+        make_engine(str(tmp_path))
+
+
+def best(*tokens: list[int], shares: list[list[float]]) -> Best:
+    return Best(np.array(tokens), np.log(np.array(shares, np.float32)))
+
+
+def test_a_beam_keeps_what_ends_best() -> None:
+    beam = Beam(start=1, end=0, limit=3, width=2)
+    beam.take(best([5, 6, 0], shares=[[0.5, 0.3, 0.2]]))
+    assert beam.feed() == [5, 6]
+    parents = beam.take(best([0, 7, 8], [9, 0, 8], shares=[[0.4, 0.3, 0.3], [0.9, 0.05, 0.05]]))
+    assert parents.tolist() == [1, 0]
+    assert beam.feed() == [9, 7]
+    beam.take(best([0, 2, 3], [0, 2, 3], shares=[[0.9, 0.05, 0.05]] * 2))
+    assert beam.done
+    assert beam.best() == [6, 9]

@@ -1,0 +1,1 @@
+"""Our own translation model: drafts in one pass (CTC), verifies in one more."""

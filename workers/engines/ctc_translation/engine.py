@@ -1,0 +1,198 @@
+"""Rungs of our own translation model: draft, verified, refined.
+
+`draft`: encoder and CTC head, one pass each. `verified`: one pass of the decoder over all drafts,
+then repairs, which gives what greedy decoding would have. `refined`: a beam of four, sentence by
+sentence, on top of what was verified, while there is time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stream.core.messages import Rung
+from workers.core.beam import Beam
+from workers.core.speculative import (
+    ACCEPTANCES,
+    Acceptance,
+    AcceptanceName,
+    Best,
+    Speculation,
+    Steps,
+)
+from workers.engines.ctc_translation.graphs import (
+    BEGIN,
+    END,
+    Graphs,
+    Memory,
+    Vocabulary,
+    padded,
+)
+from workers.engines.texts import Said, Sentence, TextEngine
+from workers.ports import Card
+
+FOLDER = Path(__file__).parents[2] / "models" / "translation"
+SOURCES = ("en",)
+SOURCE_PIECES = 250
+"""A source is cut behind so many pieces; texts.py hands over far fewer of anything but noise."""
+COVERS = 0.8
+"""What is on screen serves as the draft where it is so long, compared with the source."""
+
+
+def make_engine(
+    model: str = "", acceptance: AcceptanceName = "strict", beam: int = 4
+) -> TextEngine:
+    """Of the shipped model, or of one in the folder `model`. Raises EngineMissing."""
+    return TextEngine(open_drafting(model, acceptance, beam))
+
+
+def open_drafting(
+    model: str = "", acceptance: AcceptanceName = "strict", beam: int = 4
+) -> Drafting:
+    """Raises EngineMissing."""
+    folder = Path(model) if model else FOLDER
+    graphs = Graphs(folder)
+    vocabulary = Vocabulary(folder / "pieces.model")
+    return Drafting(graphs, vocabulary, ACCEPTANCES[acceptance], beam)
+
+
+class Drafting:
+    """Sentences in a batch share the encoder, the drafter and each pass of the decoder."""
+
+    def __init__(
+        self,
+        graphs: Graphs,
+        vocabulary: Vocabulary,
+        acceptance: Acceptance,
+        beam: int = 4,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.card = Card(
+            name="ctc",
+            task="translation",
+            rungs=(Rung.DRAFT, Rung.VERIFIED, Rung.REFINED),
+            languages=tuple(vocabulary.tags),
+            sources=SOURCES,
+        )
+        self._graphs = graphs
+        self._vocabulary = vocabulary
+        self._acceptance = acceptance
+        self._beam = beam
+        self._clock = clock
+
+    def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
+        vocabulary = self._vocabulary
+        sources = [vocabulary.source(each.text, each.target, SOURCE_PIECES) for each in sentences]
+        memory = self._graphs.encode(sources)
+        drafts = self._drafts(rung, sentences, memory)
+        if rung is Rung.DRAFT:
+            return [Said(vocabulary.text(draft), rung, drafted=len(draft)) for draft in drafts]
+        told = self._verify(memory, drafts, sentences)
+        said = [self._said(each, draft) for each, draft in zip(told, drafts, strict=True)]
+        if rung is Rung.REFINED:
+            return [
+                self._refined(memory.rows([row]), sentence, verified)
+                for row, (sentence, verified) in enumerate(zip(sentences, said, strict=True))
+            ]
+        return said
+
+    def _drafts(self, rung: Rung, sentences: Sequence[Sentence], memory: Memory) -> list[list[int]]:
+        """What is on screen where that will do, else the CTC head's word."""
+        shown = {
+            row: self._vocabulary.pieces(each.draft)
+            for row, each in enumerate(sentences)
+            if rung is not Rung.DRAFT and len(each.draft) >= COVERS * len(each.text)
+        }
+        missing = [row for row in range(len(sentences)) if row not in shown]
+        drawn = self._graphs.draft(memory.rows(missing)) if missing else []
+        shown.update(zip(missing, drawn, strict=True))
+        return [shown[row] for row in range(len(sentences))]
+
+    def _verify(
+        self, memory: Memory, drafts: Sequence[Sequence[int]], sentences: Sequence[Sentence]
+    ) -> list[Speculation]:
+        limits = [limit_of(int(length)) for length in memory.length]
+        told = [
+            Speculation(
+                draft,
+                start=BEGIN,
+                end=END,
+                limit=limit,
+                prefix=self._vocabulary.pieces(sentence.prefix) if sentence.prefix else (),
+                acceptance=self._acceptance,
+            )
+            for draft, limit, sentence in zip(drafts, limits, sentences, strict=True)
+        ]
+        cache = _Cache(self._graphs, len(told), max(limits))
+        steps = Steps()
+        while going := [
+            row
+            for row, each in enumerate(told)
+            if not each.done and steps.fit(sentences[row].left())
+        ]:
+            began = self._clock()
+            cache.read(memory, {row: told[row] for row in going})
+            steps.took(self._clock() - began)
+        return told
+
+    def _said(self, told: Speculation, draft: Sequence[int]) -> Said:
+        return Said(
+            self._vocabulary.text(told.spliced()),
+            Rung.VERIFIED if told.done else Rung.DRAFT,
+            relaxed=self._acceptance.name == "relaxed" and told.accepted > 0,
+            drafted=len(draft),
+            accepted=told.first,
+            passes=told.passes,
+            tokens=len(told.tokens),
+        )
+
+    def _refined(self, memory: Memory, sentence: Sentence, verified: Said) -> Said:
+        """What was verified stands where the beam does not end in time, or must keep a prefix."""
+        if verified.rung is not Rung.VERIFIED or sentence.prefix:
+            return verified
+        beam = Beam(start=BEGIN, end=END, limit=limit_of(int(memory.length[0])), width=self._beam)
+        past = np.zeros((self._graphs.layers, 1, 0, self._graphs.cache_width), np.float32)
+        steps = Steps()
+        while not beam.done:
+            if not steps.fit(sentence.left()):
+                return verified
+            began = self._clock()
+            tokens = np.array([[token] for token in beam.feed()], np.int64)
+            rows = len(tokens)
+            length = np.full(rows, past.shape[2], np.int64)
+            best, new = self._graphs.read(tokens, memory.rows([0] * rows), past, length)
+            parents = beam.take(Best(best.tokens[:, 0], best.scores[:, 0]))
+            past = np.concatenate([past, new], 2)[:, parents]
+            steps.took(self._clock() - began)
+        return verified._replace(text=self._vocabulary.text(beam.best()), rung=Rung.REFINED)
+
+
+class _Cache:
+    """Keys and values of each row's tokens that stand."""
+
+    def __init__(self, graphs: Graphs, rows: int, limit: int) -> None:
+        self._graphs = graphs
+        self._kept = np.zeros((graphs.layers, rows, limit + 2, graphs.cache_width), np.float32)
+        self._length = np.zeros(rows, np.int64)
+
+    def read(self, memory: Memory, told: dict[int, Speculation]) -> None:
+        """One pass over what each row wants read, and each is told what came out."""
+        rows = list(told)
+        tokens, counts = padded([each.feed() for each in told.values()])
+        length = self._length[rows]
+        past = self._kept[:, rows, : int(length.max())]
+        best, new = self._graphs.read(tokens, memory.rows(rows), past, length)
+        for place, (row, each) in enumerate(told.items()):
+            count = int(counts[place])
+            stood = each.take(Best(best.tokens[place, :count], best.scores[place, :count]))
+            at = int(length[place])
+            self._kept[:, row, at : at + stood] = new[:, place, :stood]
+            self._length[row] = at + stood
+
+
+def limit_of(source_length: int) -> int:
+    """Most pieces of a translation, as in training."""
+    return source_length * 3 // 2 + 10
