@@ -10,7 +10,7 @@ import typer
 from stream.cli import ConfigFile, Kafka, Policy, app, demand_broker, load
 from stream.logs import configure_logging
 from stream.policing import policy_of
-from stream.running import run_to_end
+from stream.running import notes, run_to_end
 from workers import catalogue, offline
 from workers.offline import Format, Wanted
 from workers.ports import Task
@@ -19,7 +19,14 @@ from workers.up import make_service, up, work
 __all__ = ["app", "main"]
 
 Engine = Annotated[
-    str, typer.Option(help="Engine by name; `ontime models` lists them. Default: the task's own.")
+    str,
+    typer.Option(
+        help="Engine by name, with a model and options: `whisper:small?language=de`. "
+        "`ontime models` lists them. Default: the task's own."
+    ),
+]
+Download = Annotated[
+    bool, typer.Option("--allow-download", help="Fetch the engine's model where it is not here.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="The protocol's object, one a line.")]
 Chunk = Annotated[int, typer.Option(min=40, max=10_000, help="Least audio decoded at once.")]
@@ -43,6 +50,7 @@ def up_(
     translation: Engine = "",
     chunk_ms: Chunk = 160,
     policy: Policy = "",
+    allow_download: Download = False,
     config: ConfigFile = None,
 ) -> None:
     """Serve everything from one process on one machine; engines run in processes of their own."""
@@ -53,6 +61,7 @@ def up_(
         "moderation": moderation,
         "translation": translation,
     }
+    _fetch(allow_download, *engines.values())
     run_to_end(up(settings, engines, chunk_ms=chunk_ms, demo=demo))
 
 
@@ -63,19 +72,29 @@ def worker(
     engine: Engine = "",
     member: Annotated[str, typer.Option(help="Its place in the group; one each, kept.")] = "",
     chunk_ms: Chunk = 160,
+    allow_download: Download = False,
     config: ConfigFile = None,
 ) -> None:
     """Do one task for gateways elsewhere, as one of a group."""
     settings = load(config, kafka=kafka)
     demand_broker(settings)
+    _fetch(allow_download, engine)
     service = make_service(task, engine, member=member, chunk_ms=chunk_ms)
     run_to_end(work(settings, service))
 
 
-@app.command(epilog="Example: ontime models")
-def models() -> None:
-    """The engines that can be named, what each needs, and whether it is there."""
-    for line in catalogue.lines():
+@app.command(epilog="Example: ontime models whisper:small.en --allow-download")
+def models(
+    name: Annotated[str, typer.Argument(help="An engine with a model; else all engines.")] = "",
+    allow_download: Download = False,
+) -> None:
+    """The engines that can be named, what each needs, and what is in the cache.
+
+    Of a name: where its model is, or what would be fetched, from where and how large.
+    """
+    if allow_download:
+        _fetch(True, name)
+    for line in [catalogue.describe(name)] if name else catalogue.lines():
         typer.echo(line)
 
 
@@ -91,10 +110,12 @@ def transcribe(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for a file each.")] = None,
     engine: Engine = "",
+    allow_download: Download = False,
 ) -> None:
     """Caption recordings through the streaming decoder, faster than real time."""
     if len(files) > 1 and form in ("srt", "vtt") and out is None:
         raise typer.BadParameter(f"{form} is one recording each: give a folder by --out")
+    _fetch(allow_download, engine)
     wanted = Wanted(engine, form, chunk_ms, verbatim, out)
     run_to_end(offline.transcribe_files(files, wanted))
 
@@ -129,6 +150,12 @@ def translate(
     """Translate a text, or each line of standard input."""
     show = offline.as_json if json else offline.as_words
     run_to_end(offline.translate_texts(text, engine, source, to, budget_ms, show))
+
+
+def _fetch(allowed: bool, *engines: str) -> None:
+    """Before anything starts, for an engine looks at this machine alone."""
+    for told in catalogue.fetch(name for name in engines if name) if allowed else ():
+        notes.print(told, soft_wrap=True)
 
 
 def main() -> None:

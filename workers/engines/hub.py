@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from stream.core.errors import EngineMissing
 from stream.core.messages import Rung, Word
 from stream.core.records import SAMPLE_RATE
-from workers.core.endpoint import FRAME_SAMPLES, EndpointRules
+from workers.core.endpoint import EndpointRules
+from workers.engines.formatting.formatter import make_formatter
 from workers.engines.hubs import ctc_source, find_model
 from workers.engines.segmenting import SegmentingRecogniser
 from workers.engines.silero import Samples, SpeechDetector
 from workers.ports import Card
 
-FRAME_MS = 1000 * FRAME_SAMPLES // SAMPLE_RATE
 LEAST_SAMPLES = SAMPLE_RATE // 5
 """Shorter audio is filled up with silence: convolutions need some."""
 WORD_BEGINS = ("▁", "Ġ")
@@ -41,15 +41,20 @@ def make_engine(
     chunk_s: float = 2.0,
     before_s: float = 2.0,
     behind_s: float = 0.64,
-    silence_ms: int = 800,
+    verbatim: bool = False,
 ) -> SegmentingRecogniser[Utterance]:
-    """`model`: a repository or a folder; each chunk is seen with `before_s` and `behind_s`."""
+    """`model`: a repository or a folder; each chunk is seen with `before_s` and `behind_s`.
+
+    A model that knows one case only gives lower case, and finals in English are written by
+    engines/formatting unless they are wanted `verbatim`; others write by themselves.
+    """
     torch.set_num_threads(threads)
     network = load_network(find_model(ctc_source(model)), model, device)
-    rules = EndpointRules(silence=silence_ms // FRAME_MS)
     card = Card(name="hub", task="captions", rungs=(Rung.DRAFT,), languages=(language,))
     window = Window.of(network.stride, chunk_s, before_s, behind_s)
-    return SegmentingRecogniser(card, SpeechDetector(), rules, CtcDecoder(network, window))
+    write = make_formatter(verbatim=verbatim or network.writes or language != "en")
+    decoder = CtcDecoder(network, window)
+    return SegmentingRecogniser(card, SpeechDetector(), EndpointRules(), decoder, write=write)
 
 
 class Window(NamedTuple):
@@ -73,7 +78,10 @@ class Frames(NamedTuple):
 
 
 class Network:
-    """A model with its own features and its own tokenizer; `stride` is samples a frame."""
+    """A model with its own features and its own tokenizer.
+
+    `stride` is samples a frame; `writes`: it knows upper case from lower.
+    """
 
     def __init__(self, model: Any, features: Any, tokenizer: Any, device: str) -> None:
         self._model = model.to(device).eval()
@@ -81,6 +89,8 @@ class Network:
         self._device = device
         self.tokenizer = tokenizer
         self.blank: int = tokenizer.pad_token_id
+        letters = "".join(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens))
+        self.writes = not (letters.isupper() or letters.islower())
         self.stride = self._measure_stride()
 
     @torch.inference_mode()
@@ -172,10 +182,11 @@ class CtcDecoder:
         words = []
         for first, after in self._spans(tokens):
             text = self._network.tokenizer.decode(tokens[first:after], skip_special_tokens=True)
-            if text := " ".join(str(text).split()):
+            text = "".join(str(text).split())
+            if text:
                 words.append(
                     Word(
-                        word=text,
+                        word=text if self._network.writes else text.lower(),
                         start=self._seconds(state, first),
                         end=self._seconds(state, after),
                         confidence=round(float(chances[first:after].mean()), 3),

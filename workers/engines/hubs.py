@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from stream.core.errors import EngineMissing
 
+INSTALL = "pip install 'ontime[whisper]' or 'ontime[hub]'"
 SHIPPED = "conformer"
 """The engine that can be used instead: nothing has to be fetched for it."""
 
@@ -79,12 +81,17 @@ SOURCES: Mapping[str, Callable[[str], Source]] = {"whisper": whisper_source, "hu
 """By engine."""
 
 
+def can_fetch() -> bool:
+    """Whether the library that knows the cache is installed."""
+    return find_spec("huggingface_hub") is not None
+
+
 def find_model(source: Source) -> Path:
     """The model's folder on this machine. Raises EngineMissing that says what would be fetched."""
     folder = Path(source.repo)
     if folder.is_dir():
         return _complete(folder, source)
-    cached = _snapshot(source, offline=True)
+    cached = _snapshot(source, offline=True) if can_fetch() else None
     if cached is None:
         raise EngineMissing(told_missing(source))
     return _complete(cached, source)
@@ -104,6 +111,8 @@ def fetch_model(source: Source) -> Path:
 
 def told_missing(source: Source) -> str:
     """What a download would be, and what can be done instead."""
+    if not can_fetch():
+        return f"model {source.repo!r} is no folder, and no cache can be read: {INSTALL}"
     from huggingface_hub import constants
 
     size = f"about {source.megabytes} MB" if source.megabytes else "of a size not known here"
@@ -140,7 +149,11 @@ def _snapshot(source: Source, *, offline: bool) -> Path | None:
 
     try:
         found = snapshot_download(
-            source.repo, allow_patterns=list(source.patterns), local_files_only=offline
+            source.repo,
+            allow_patterns=list(source.patterns),
+            local_files_only=offline,
+            endpoint=constants.ENDPOINT,
+            cache_dir=constants.HF_HUB_CACHE,
         )
     except HFValidationError:
         raise EngineMissing(

@@ -2,7 +2,8 @@
 
 A name is one of those below, with a model behind it where the engine takes one
 (`whisper:small.en`), or `package.module:factory` for an engine of the operator's own: whatever
-passes the engines' suite will do. Names come from settings, never from a peer.
+passes the engines' suite will do. Options follow as in an address:
+`whisper:small?language=de&beam=1`. Names come from settings, never from a peer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+
+import msgspec
 
 from stream.core.errors import EngineError, EngineMissing
 from workers.ports import Engine, Task
@@ -55,15 +58,28 @@ def names_of(task: Task) -> tuple[str, ...]:
 
 def find_engine(name: str, task: Task) -> Found:
     """The engine that an operator asks for. Raises EngineMissing."""
+    name, _, query = name.partition("?")
+    options = dict(read_option(field) for field in query.split("&") if field)
     head, _, model = name.partition(":")
     entry = ENGINES.get(head)
     if entry is not None and entry.task == task and (entry.model or not model):
-        return Found(entry.factory, {"model": model} if model else {})
+        return Found(entry.factory, {"model": model, **options} if model else options)
     if ":" in name and entry is None:
-        return Found(name, {})
+        return Found(name, options)
     asked = f"no {task} engine {name!r}" if name else f"no {task} engine was named"
     there = ", ".join(names_of(task)) or "none yet"
     raise EngineMissing(f"{asked}; there is: {there}; or name your own as package.module:factory")
+
+
+def read_option(field: str) -> tuple[str, Any]:
+    """`name=value`; the value is a number or `true` or `false` where it reads so, else a text."""
+    name, equals, value = field.partition("=")
+    if not (name.isidentifier() and equals):
+        raise EngineMissing(f"engine option is {field!r}, expected name=value")
+    try:
+        return name, msgspec.json.decode(value, type=bool | int | float)
+    except msgspec.MsgspecError:
+        return name, value
 
 
 def make_engine(factory: str, options: Mapping[str, Any]) -> Engine:

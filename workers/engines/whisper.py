@@ -20,6 +20,7 @@ import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
+from msgspec.structs import replace
 
 from stream.core.errors import EngineMissing
 from stream.core.messages import Rung, Word
@@ -41,6 +42,7 @@ LEAST_TOKENS = 12
 LEAST_SAMPLES = SAMPLE_RATE // 5
 MOST_HOTWORDS = 200
 """Tokens; half of the model's text is for the prompt."""
+MARKS = '.,;:!?"()[]…–—-¿¡“”„«»'
 SILENT = 0.6
 UNSURE = -1.0
 
@@ -54,9 +56,10 @@ def make_engine(
     threads: int = 1,
     beam: int = 5,
     silence_ms: int = 800,
+    verbatim: bool = False,
 ) -> SegmentingRecogniser[Spoken]:
     """`model`: a size, a repository or a folder (engines/hubs); `language`: instead of what each
-    channel says; `beam` is for finals.
+    channel says; `beam` is for finals; `verbatim`: finals without case and punctuation.
     """
     folder = find_model(whisper_source(model))
     try:
@@ -72,7 +75,14 @@ def make_engine(
     longest = (WINDOW_S - 5) * 1000 // FRAME_MS
     rules = EndpointRules(silence=silence_ms // FRAME_MS, longest=longest)
     decoder = WhisperDecoder(whisper, language, beam)
-    return SegmentingRecogniser(card, SpeechDetector(), rules, decoder)
+    write = plain if verbatim else tuple
+    return SegmentingRecogniser(card, SpeechDetector(), rules, decoder, write=write)
+
+
+def plain(words: Sequence[Word]) -> Sequence[Word]:
+    """As near as it comes to words as they were spoken: the model writes figures by itself."""
+    bare = (replace(word, word=word.word.lower().strip(MARKS)) for word in words)
+    return [word for word in bare if word.word]
 
 
 @dataclass(slots=True)

@@ -127,6 +127,13 @@ def test_a_channels_language_and_hotwords_reach_the_model(
     assert decoder.read(state)
 
 
+def test_verbatim_words_have_no_marks_and_no_case() -> None:
+    heard = [
+        Word(word=text, start=0, end=1, confidence=1) for text in ("“Well,", "--", "I", "O'Neill.")
+    ]
+    assert texts(whisper.plain(heard)) == ["well", "i", "o'neill"]
+
+
 def test_a_language_that_no_whisper_knows_is_refused(tiny_whisper: Path) -> None:
     with pytest.raises(EngineMissing, match=r"language is 'xx', model .* knows"):
         make_engine(model=str(tiny_whisper), language="xx")
