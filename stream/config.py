@@ -6,36 +6,29 @@ refused, so that a mistyped one is never ignored.
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from msgspec import Meta, Struct, ValidationError, convert
 
 from stream.core.errors import OntimeError
 
 PREFIX = "ONTIME_"
 TEST_PREFIX = "ONTIME_TEST_"
 """Variables for the tests of this project; no setting."""
-CLIENT_NAMES = frozenset({"ONTIME_URL", "ONTIME_TOKEN"})
-"""Variables of the commands that talk to a server; no setting."""
-_FILE = "_toml"
 CLIENT_VARIABLES = frozenset({"ONTIME_URL", "ONTIME_TOKEN"})
 """What the commands that talk to a server read; no setting of a server."""
 
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Milliseconds = Annotated[float, Field(ge=0)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Count = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+Milliseconds = Annotated[float, Meta(ge=0)]
 
 
 class BadSettings(OntimeError):
@@ -44,7 +37,22 @@ class BadSettings(OntimeError):
     code = "bad_settings"
 
 
-class Config(BaseSettings):
+class Secret:
+    """A text that is shown to nobody by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "Secret(…)" if self._text else "Secret()"
+
+    def get_secret_value(self) -> str:
+        return self._text
+
+
+class Config(Struct, frozen=True, kw_only=True):
     """Settings of a gateway. A port of 0 is chosen by the system.
 
     host, port                WebSockets and the page
@@ -74,10 +82,6 @@ class Config(BaseSettings):
     kafka_prefix              before each topic's name
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, case_sensitive=False
-    )
-
     host: str = "127.0.0.1"
     port: Port = 8765
     http_host: str = "127.0.0.1"
@@ -85,7 +89,7 @@ class Config(BaseSettings):
     tls_cert: str = ""
     tls_key: str = ""
     share_ports: bool = False
-    token_secret: SecretStr = SecretStr("")
+    token_secret: Secret = Secret("")
     origins: frozenset[str] = frozenset()
     connections: Count = 10_000
     connections_per_address: Count = 256
@@ -114,42 +118,59 @@ class Config(BaseSettings):
     @classmethod
     def load(cls, path: Path | None = None, **given: Any) -> Self:
         """Read all sources; `given` (the command line's) stands over them. Raises BadSettings."""
-        _check_names(cls, os.environ)
-        if path is not None and not path.is_file():
-            raise BadSettings(f"{path} is no file, expected settings in TOML")
+        found = (_read_file(path) if path else {}) | _read_environment(os.environ) | given
+        for name in found:
+            if name not in cls.__struct_fields__:
+                raise BadSettings(f"setting {name} is unknown, expected a setting's name")
         try:
-            return cls(**{_FILE: path, **given})
-        except (ValidationError, ValueError, OSError) as error:
+            return convert(found, cls, strict=False, dec_hook=_make)
+        except ValidationError as error:
             raise BadSettings(_explain(error)) from error
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line, environment, file; nothing is read from .env or secrets folders."""
-        assert isinstance(init_settings, InitSettingsSource)
-        path = init_settings.init_kwargs.pop(_FILE, None)
-        file = [TomlConfigSettingsSource(settings_cls, path)] if path else []
-        return init_settings, env_settings, *file
+
+def _read_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise BadSettings(f"{path} is no file, expected settings in TOML")
+    try:
+        return tomllib.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise BadSettings(str(error).lower()) from error
 
 
-def _check_names(settings: type[Config], environ: Mapping[str, str]) -> None:
-    """An unknown variable is refused; pydantic-settings would pass over it."""
-    known = CLIENT_VARIABLES | {f"{PREFIX}{name}".upper() for name in settings.model_fields}
-    for name in environ:
+def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Every variable of ours must be a setting; a list is written as JSON."""
+    found: dict[str, Any] = {}
+    for name, text in environ.items():
         upper = name.upper()
-        if upper.startswith(PREFIX) and not upper.startswith(TEST_PREFIX) and upper not in known:
+        if not upper.startswith(PREFIX) or upper.startswith(TEST_PREFIX):
+            continue
+        field = upper.removeprefix(PREFIX).lower()
+        if field in Config.__struct_fields__:
+            found[field] = _read_list(field, text) if field in _LISTS else text
+        elif upper not in CLIENT_VARIABLES:
             raise BadSettings(f"environment has {name}, expected a setting's name")
+    return found
 
 
-def _explain(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error).lower()
-    first = error.errors(include_url=False)[0]
-    name = ".".join(map(str, first["loc"])) or "settings"
-    return f"setting {name}: {first['msg'].lower()}"
+_LISTS = frozenset({"origins"})
+
+
+def _read_list(field: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadSettings(f"setting {field}: {text!r} is no list in JSON") from error
+
+
+def _make(kind: type, value: Any) -> Any:
+    """A secret of its text; msgspec knows all other types."""
+    if kind is Secret and isinstance(value, str | Secret):
+        return value if isinstance(value, Secret) else Secret(value)
+    raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+
+
+def _explain(error: ValidationError) -> str:
+    """msgspec says what was expected, then where: "... - at `$.port`"."""
+    told, _, place = str(error).partition(" - at ")
+    name = re.sub(r"[`$]", "", place).strip(".") or "settings"
+    return f"setting {name}: {told.lower()}"

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from pydantic import SecretStr
-
 from stream.adapters.clock import AnchoredClock
 from stream.adapters.memory import MemoryBus
 from stream.adapters.tokens import Tokens
-from stream.config import Config
+from stream.config import Config, Secret
 from stream.core import wire
 from stream.core.access import Right
 from stream.core.messages import Action, Caption, Fact, Gap, Rung, Translation, Verdict
@@ -42,7 +40,7 @@ class Studio:
         return f"http://127.0.0.1:{self._port}/"
 
     async def start_gateway(self) -> None:
-        config = Config(port=self._port, http_port=0, token_secret=SecretStr(self._secret))
+        config = Config(port=self._port, http_port=0, token_secret=Secret(self._secret))
         opening = serving(config, self._bus, self._clock)
         self._port = (await self._gateway.enter_async_context(opening)).port
 

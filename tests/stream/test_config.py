@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from stream.config import BadSettings, Config
 
@@ -37,7 +36,9 @@ def test_the_environment_stands_over_the_file_and_the_command_line_over_both(
         ("prot = 1", "setting prot"),
         ("port = 70000", "setting port"),
         ('port = "many"', "setting port"),
-        ("connections = 0", "setting connections"),
+        ("connections = 0", "setting connections: expected `int` >= 1"),
+        ("token_secret = 5", "setting token_secret: expected secret, got int"),
+        ("origins = 'https://a.example'", "setting origins: expected `array`, got `str`"),
         ("port = ", "invalid"),
     ],
 )
@@ -59,6 +60,31 @@ def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         Config.load()
 
 
+def test_the_environment_says_numbers_switches_and_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONTIME_HISTORY_S", "1.5")
+    monkeypatch.setenv("ONTIME_SHARE_PORTS", "true")
+    monkeypatch.setenv("ONTIME_ORIGINS", '["https://a.example"]')
+    config = Config.load()
+    assert (config.history_s, config.share_ports) == (1.5, True)
+    assert config.origins == {"https://a.example"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("ONTIME_PORT", "many", "setting port: expected `int`, got `str`"),
+        ("ONTIME_SHARE_PORTS", "perhaps", "setting share_ports: expected `bool`, got `str`"),
+        ("ONTIME_ORIGINS", "https://a.example", "setting origins: .* is no list in JSON"),
+    ],
+)
+def test_a_bad_variable_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, told: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(BadSettings, match=told):
+        Config.load()
+
+
 def test_variables_of_clients_and_tests_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ONTIME_TOKEN", "ONTIME_URL", "ONTIME_TEST_KAFKA"):
         monkeypatch.setenv(name, "x")
@@ -67,6 +93,6 @@ def test_variables_of_clients_and_tests_are_no_settings(monkeypatch: pytest.Monk
 
 def test_settings_stand_and_keep_the_secret() -> None:
     config = Config.load(token_secret="s" * 32)
-    with pytest.raises(ValidationError):
-        config.port = 1
+    with pytest.raises(AttributeError):
+        config.port = 1  # type: ignore[misc]
     assert "sss" not in repr(config)
