@@ -1,7 +1,7 @@
 """PocketSphinx (CMU, BSD licence): English, with the model that its wheel carries.
 
-The project's first recogniser and the baseline of its benchmarks. One rung. Before a segment's end
-no word has a confidence (0); the final's are posteriors from the word lattice.
+An extra (`ontime[pocketsphinx]`): the first recogniser, and the baseline of benchmarks. One rung.
+Before a segment's end no word has a confidence (0); a final's are posteriors from the lattice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from stream.core.errors import EngineError
 from stream.core.messages import Rung, Word
 from stream.core.records import SAMPLE_RATE
 from workers.core.endpoint import FRAME_SAMPLES, EndpointRules
+from workers.engines.formatting.formatter import make_formatter
 from workers.engines.segmenting import SegmentingRecogniser
 from workers.engines.silero import Samples, SpeechDetector
 from workers.ports import Card
@@ -29,17 +30,23 @@ VARIANT = re.compile(r"\(\d+\)$")
 
 
 def make_engine(
-    decoders: int = 2, most_decoders: int = 8, silence_ms: int = 800, longest_s: float = 20.0
+    decoders: int = 2,
+    most_decoders: int = 8,
+    silence_ms: int = 800,
+    longest_s: float = 20.0,
+    *,
+    verbatim: bool = True,
 ) -> SegmentingRecogniser[Utterance]:
     """`decoders` are loaded at once (90 MB, a third of a second each), more when as many segments
     are open; a segment above `most_decoders` is refused: the processor was full long before.
+    `verbatim`: finals have words as they were spoken, without case, punctuation and digits.
     """
     rules = EndpointRules(
         silence=silence_ms // FRAME_MS, longest=round(longest_s * 1000) // FRAME_MS
     )
-    return SegmentingRecogniser(
-        CARD, SpeechDetector(), rules, SphinxDecoder(decoders, most_decoders)
-    )
+    decoder = SphinxDecoder(decoders, most_decoders)
+    write = make_formatter(verbatim=verbatim)
+    return SegmentingRecogniser(CARD, SpeechDetector(), rules, decoder, write=write)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from workers.engines.conformer.encoder import Encoder
 from workers.engines.conformer.hotwords import HotwordMaker
 from workers.engines.conformer.model import Model
 from workers.engines.conformer.words import Vocabulary
+from workers.engines.formatting.formatter import make_formatter
 from workers.engines.segmenting import SegmentingRecogniser
 from workers.engines.silero import SpeechDetector
 from workers.ports import Card
@@ -18,12 +19,21 @@ CARD = Card(name="conformer", task="captions", rungs=(Rung.DRAFT, Rung.VERIFIED)
 FRAME_MS = 1000 * FRAME_SAMPLES // SAMPLE_RATE
 
 
-def make_engine(silence_ms: int = 400, longest_s: float = 20.0) -> SegmentingRecogniser[Utterance]:
-    """`silence_ms` ends a segment, and so does a length of `longest_s`."""
+def make_engine(
+    silence_ms: int = 400, longest_s: float = 20.0, *, verbatim: bool = True
+) -> SegmentingRecogniser[Utterance]:
+    """`silence_ms` ends a segment, and so does a length of `longest_s`; `verbatim`: finals have
+    words as they were spoken, without case, punctuation and digits.
+    """
     model = Model()
-    rules = EndpointRules(
-        silence=silence_ms // FRAME_MS, longest=round(longest_s * 1000) // FRAME_MS
-    )
     vocabulary = Vocabulary(model)
     decoder = ConformerDecoder(Encoder(model.graph), vocabulary, HotwordMaker(vocabulary, model))
-    return SegmentingRecogniser(CARD, SpeechDetector(), rules, decoder)
+    rules = rules_of(silence_ms, longest_s)
+    write = make_formatter(verbatim=verbatim)
+    return SegmentingRecogniser(CARD, SpeechDetector(), rules, decoder, write=write)
+
+
+def rules_of(silence_ms: int = 400, longest_s: float = 20.0) -> EndpointRules:
+    return EndpointRules(
+        silence=silence_ms // FRAME_MS, longest=round(longest_s * 1000) // FRAME_MS
+    )
