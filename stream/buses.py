@@ -5,16 +5,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from stream.adapters.kafka import KafkaBus, KafkaSettings, create_topics
 from stream.adapters.memory import MemoryBus
 from stream.config import Config
 from stream.ports import Bus, Clock
+
+if TYPE_CHECKING:
+    from stream.adapters.kafka import KafkaSettings
 
 DEFAULT_PARTITIONS = 12
 
 
 def kafka_settings(config: Config) -> KafkaSettings:
+    from stream.adapters.kafka import KafkaSettings
+
     return KafkaSettings(bootstrap=config.kafka, prefix=config.kafka_prefix)
 
 
@@ -25,6 +30,8 @@ async def open_bus(config: Config, clock: Clock, *, create: bool = False) -> Asy
     With `create`, topics that the brokers lack are made first. Raises BusGone, BusError.
     """
     if config.kafka:
+        from stream.adapters.kafka import KafkaBus, create_topics
+
         if create:
             await create_topics(kafka_settings(config), DEFAULT_PARTITIONS)
         bus: Bus = await KafkaBus.connect(kafka_settings(config), clock)

@@ -1,4 +1,7 @@
-"""The commands that need no model: gateway, topics, tokens, publishing and watching."""
+"""The commands that need no model: gateway, topics, tokens, publishing and watching.
+
+Each imports what it alone needs: to load everything takes a second of processor time.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stream import reviewing, terminal
-from stream.adapters.clock import AnchoredClock
-from stream.adapters.kafka import check_topics, create_topics
-from stream.adapters.tokens import Tokens
 from stream.buses import DEFAULT_PARTITIONS, kafka_settings
-from stream.client import Server
 from stream.config import BadSettings, Config
 from stream.core.access import RIGHTS
-from stream.reviewing import Word
 from stream.running import errors_told, run_to_end
-from stream.serving import serve
 
 
 class Told(TyperGroup):
@@ -78,6 +74,8 @@ def gateway(
     config: ConfigFile = None,
 ) -> None:
     """Serve publishers, subscribers and backends; workers are elsewhere."""
+    from stream.serving import serve
+
     given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
     settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key, policy=policy)
     demand_broker(settings)
@@ -93,6 +91,10 @@ def ingest(
     token: Token = "",
 ) -> None:
     """Publish a recording or a stream on a channel of a running server."""
+    from stream import terminal
+    from stream.adapters.clock import AnchoredClock
+    from stream.client import Server
+
     server = Server(url, token)
     run_to_end(terminal.ingest(source, channel, server, AnchoredClock(), realtime=realtime))
 
@@ -105,6 +107,9 @@ def watch(
     token: Token = "",
 ) -> None:
     """Show a channel's captions and posts in the terminal as they come."""
+    from stream import terminal
+    from stream.client import Server
+
     run_to_end(terminal.watch(channel, Server(url, token), tuple(language or ())))
 
 
@@ -123,8 +128,11 @@ def review(
     token: Token = "",
 ) -> None:
     """List the posts that wait for a moderator and those that were blocked, or decide on some."""
-    words = [Word(post, "allow") for post in allow or ()]
-    words += [Word(post, "block") for post in block or ()]
+    from stream import reviewing
+    from stream.client import Server
+
+    words = [reviewing.Word(post, "allow") for post in allow or ()]
+    words += [reviewing.Word(post, "block") for post in block or ()]
     show = reviewing.as_json if json else reviewing.as_words
     run_to_end(reviewing.review(channel, Server(url, token), words, show, follow=follow))
 
@@ -138,6 +146,8 @@ def token(
     config: ConfigFile = None,
 ) -> None:
     """Make a token for a publisher, subscriber or moderator, with the secret of the settings."""
+    from stream.adapters.tokens import Tokens
+
     secret = load(config).token_secret.get_secret_value()
     if not secret:
         raise BadSettings("token_secret is empty, expected 32 bytes in ONTIME_TOKEN_SECRET")
@@ -156,6 +166,7 @@ def create(
     config: ConfigFile = None,
 ) -> None:
     """Make the topics that are missing."""
+    from stream.adapters.kafka import create_topics
 
     settings = load(config, kafka=kafka)
     demand_broker(settings)
@@ -170,6 +181,7 @@ def create(
 @topics.command(epilog="Example: ontime topics check --kafka 127.0.0.1:9092")
 def check(kafka: Kafka = "", config: ConfigFile = None) -> None:
     """Compare the topics with what Ontime expects; the exit status is 1 where they differ."""
+    from stream.adapters.kafka import check_topics
 
     settings = load(config, kafka=kafka)
     demand_broker(settings)

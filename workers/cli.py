@@ -1,4 +1,7 @@
-"""The command `ontime`: meets everybody and decides nothing."""
+"""The command `ontime`: meets everybody and decides nothing.
+
+Each command imports what it alone needs: to load everything takes a second of processor time.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,10 @@ from typing import Annotated
 import typer
 
 from stream.cli import ConfigFile, Kafka, Policy, app, demand_broker, load
+from stream.core.subtitles import Format
 from stream.logs import configure_logging
-from stream.policing import policy_of
 from stream.running import notes, run_to_end
-from workers import catalogue, offline
-from workers.offline import Format, Wanted
 from workers.ports import Task
-from workers.up import make_service, up, work
 
 __all__ = ["app", "main"]
 
@@ -54,6 +54,8 @@ def up_(
     config: ConfigFile = None,
 ) -> None:
     """Serve everything from one process on one machine; engines run in processes of their own."""
+    from workers.up import up
+
     given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
     settings = load(config, **given, tls_cert=tls_cert, tls_key=tls_key, policy=policy)
     engines: dict[Task, str] = {
@@ -76,6 +78,8 @@ def worker(
     config: ConfigFile = None,
 ) -> None:
     """Do one task for gateways elsewhere, as one of a group."""
+    from workers.up import make_service, work
+
     settings = load(config, kafka=kafka)
     demand_broker(settings)
     _fetch(allow_download, engine)
@@ -92,6 +96,8 @@ def models(
 
     Of a name: where its model is, or what would be fetched, from where and how large.
     """
+    from workers import catalogue
+
     if allow_download:
         _fetch(True, name)
     for line in [catalogue.describe(name)] if name else catalogue.lines():
@@ -113,10 +119,12 @@ def transcribe(
     allow_download: Download = False,
 ) -> None:
     """Caption recordings through the streaming decoder, faster than real time."""
+    from workers import offline
+
     if len(files) > 1 and form in ("srt", "vtt") and out is None:
         raise typer.BadParameter(f"{form} is one recording each: give a folder by --out")
     _fetch(allow_download, engine)
-    wanted = Wanted(engine, form, chunk_ms, verbatim, out)
+    wanted = offline.Wanted(engine, form, chunk_ms, verbatim, out)
     run_to_end(offline.transcribe_files(files, wanted))
 
 
@@ -132,6 +140,9 @@ def gate(
     channel: Annotated[str, typer.Option(help="Whose rules in the policy hold.")] = "api",
 ) -> None:
     """Judge a post, or each line of standard input; the exit status is 0 whatever the verdict."""
+    from stream.policing import policy_of
+    from workers import offline
+
     show = offline.as_json if json else offline.as_words
     run_to_end(offline.gate_texts(text, engine, policy_of(policy, channel), budget_ms, show))
 
@@ -148,13 +159,19 @@ def translate(
     engine: Engine = "",
 ) -> None:
     """Translate a text, or each line of standard input."""
+    from workers import offline
+
     show = offline.as_json if json else offline.as_words
     run_to_end(offline.translate_texts(text, engine, source, to, budget_ms, show))
 
 
 def _fetch(allowed: bool, *engines: str) -> None:
     """Before anything starts, for an engine looks at this machine alone."""
-    for told in catalogue.fetch(name for name in engines if name) if allowed else ():
+    if not allowed:
+        return
+    from workers import catalogue
+
+    for told in catalogue.fetch(name for name in engines if name):
         notes.print(told, soft_wrap=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,7 +15,7 @@ from stream.adapters.media import Recording
 from stream.core import wire
 from stream.core.messages import Caption, Message, Translation, Verdict
 from stream.core.policies import Policy
-from stream.core.subtitles import to_srt, to_text, to_webvtt
+from stream.core.subtitles import Format, to_srt, to_text, to_webvtt
 from stream.running import notes, printable
 from workers.batch import (
     answers,
@@ -30,7 +30,6 @@ from workers.ports import Task
 from workers.service import DEFAULT_ENGINES
 from workers.transcribe import transcribe
 
-Format = Literal["text", "srt", "vtt", "json"]
 STDIN = "-"
 ENDINGS: dict[Format, str] = {"text": "txt", "srt": "srt", "vtt": "vtt", "json": "json"}
 

@@ -7,6 +7,7 @@ escape: what players would take for a tag is written with other brackets. Cues: 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import msgspec
 import orjson
@@ -15,6 +16,8 @@ from stream.core.cues import Cue, cues_of, in_turn
 from stream.core.messages import Caption, Translation, Word
 
 Final = Caption | Translation
+Format = Literal["text", "srt", "vtt", "json"]
+"""In which captions can be written."""
 BRACKETS = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")"})
 
 
