@@ -3,6 +3,7 @@
 import { Chat } from "./chat.js";
 import { carryToken } from "./download.js";
 import { bar, LatencyPanel, milliseconds } from "./latency.js";
+import { Microphone } from "./microphone.js";
 import { newId, Ontime } from "./ontime.js";
 import { element } from "./roll.js";
 import { Lines, put } from "./stage.js";
@@ -42,6 +43,13 @@ const chat = new Chat({
   ask: (text, author, post, budgetMs) =>
     client.gate(channel, text, { author, post, budgetMs, publish: true }),
   newId,
+});
+const microphone = new Microphone({
+  button: at("microphone"),
+  status: at("microphone-status"),
+  connect: () => ({ url: streamUrl(), protocols: token ? ["ontime.v1", `bearer.${token}`] : ["ontime.v1"] }),
+  channel: () => channel,
+  occupied: () => at("stage").dataset.air === "live",
 });
 
 function streamUrl() {
@@ -120,6 +128,7 @@ function languageName(language) {
 function watch(name) {
   if (channel) client.unsubscribe(channel);
   channel = name;
+  microphone.moved(name);
   captions = new Track();
   translations = new Map();
   newest = undefined;

@@ -14,7 +14,16 @@ from stream.config import Config, Secret
 from stream.core import wire
 from stream.core.access import Right
 from stream.core.messages import Action, Caption, Fact, Gap, Rung, Translation, Verdict
-from stream.core.records import Claim, Log, Origin, PostJob, Topic
+from stream.core.records import (
+    SAMPLE_RATE,
+    AudioChunk,
+    Claim,
+    Log,
+    Origin,
+    PostJob,
+    Progress,
+    Topic,
+)
 from stream.ports import Reader
 from stream.serving import serving
 from tests.browser.messages import LATENCY
@@ -57,6 +66,24 @@ class Studio:
     async def say(self, fact: Fact) -> None:
         payload = wire.encode_result(fact, self._origin())
         await self._bus.publish(topic_of(fact), fact.channel, *payload)
+
+    async def next_audio(self, channel: str, seconds: float) -> list[AudioChunk]:
+        """A channel's audio from its beginning, once that is so long."""
+        log = Log(Topic.AUDIO, self._bus.partition_of(channel))
+        reader = await self._bus.tail([log], 1e9)
+        found: list[AudioChunk] = []
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while sum(len(chunk.pcm) for chunk in found) < seconds * 2 * SAMPLE_RATE:
+                records = (await reader.read(100, 1.0)).records
+                found += [wire.decode_audio(record) for record in records]
+        await reader.close()
+        return found
+
+    async def finish(self, channel: str, epoch: str) -> None:
+        """All captions of this audio are out."""
+        over = Progress(channel=channel, epoch=epoch, audio_end=1.0, over=True)
+        payload = wire.encode_result(over, self._origin())
+        await self._bus.publish(Topic.PARTIALS, channel, *payload)
 
     async def next_post(self) -> PostJob:
         """The next post that waits for its verdict."""
