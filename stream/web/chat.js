@@ -32,9 +32,9 @@ export class Chat {
     this.#show(post, author, text, "allow");
   }
 
-  /** A post that waits for a moderator. */
-  review({ post, author, text, labels, reasons }) {
-    this.#show(post, author, text, "review");
+  /** A post that waits for a moderator, or that a rule has blocked. */
+  review({ post, author, text, labels, reasons, action = "review" }) {
+    this.#show(post, author, text, action);
     this.#update(post, (row) => put(row, "why", why(labels, reasons)));
   }
 

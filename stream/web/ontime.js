@@ -100,6 +100,11 @@ export class Ontime extends EventTarget {
     return this.#ask({ type: "gate", id: newId(), channel, text, author, post, publish, ...budget });
   }
 
+  /** A moderator's word, "allow" or "block", on a post that waits, was blocked or is shown. */
+  decide(channel, post, action) {
+    return this.#ask({ type: "decide", id: newId(), channel, post, action });
+  }
+
   translate(text, target, { source = "en", budgetMs } = {}) {
     const budget = budgetMs === undefined ? {} : { budget_ms: budgetMs };
     return this.#ask({ type: "translate", id: newId(), text, source, target, ...budget });
@@ -185,8 +190,9 @@ export class Ontime extends EventTarget {
   #receive(data) {
     this.#heardAt = performance.now();
     const message = parse(data);
-    if (!message || !this.#admit(message)) return;
-    this.#settle(message);
+    if (!message) return;
+    this.#settle(message);  // a decision may have come already, as everybody's
+    if (!this.#admit(message)) return;
     this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
   }
 

@@ -1,6 +1,7 @@
 /** The page: what arrives from one channel, on the stage and in the panels. */
 
 import { Chat } from "./chat.js";
+import { Desk } from "./desk.js";
 import { carryToken } from "./download.js";
 import { bar, LatencyPanel, milliseconds } from "./latency.js";
 import { Microphone } from "./microphone.js";
@@ -44,6 +45,7 @@ const chat = new Chat({
     client.gate(channel, text, { author, post, budgetMs, publish: true }),
   newId,
 });
+const desk = new Desk({ at, decide: (post, action) => client.decide(channel, post, action) });
 const microphone = new Microphone({
   button: at("microphone"),
   status: at("microphone-status"),
@@ -132,7 +134,7 @@ function watch(name) {
   captions = new Track();
   translations = new Map();
   newest = undefined;
-  for (const view of [stage, lane, transcript, latency, chat]) view.clear();
+  for (const view of [stage, lane, transcript, latency, chat, desk]) view.clear();
   at("subtitles").replaceChildren(at("subtitles").firstElementChild);
   at("subtitles-label").hidden = at("lane").hidden = true;
   put(at("notice"), "");
@@ -170,9 +172,11 @@ const heard = {
   pong({ rttMs }) {
     put(at("link"), `round trip ${milliseconds(rttMs)} ms`);
   },
-  subscribed({ channel: heardNow, lost }) {
+  subscribed({ channel: heardNow, lost, moderator }) {
     at("stage").dataset.channel = heardNow;
+    if (moderator !== undefined) desk.open(moderator);
     if (!lost) return;
+    desk.clear();
     captions.dropPartials();
     transcript.note("Some captions were lost here.");
     draw();
@@ -198,7 +202,10 @@ const heard = {
     draw();
   },
   retract({ segment, post, reason }) {
-    if (post) chat.retract(post, reason);
+    if (post) {
+      chat.retract(post, reason);
+      desk.retract(post);
+    }
     if (!segment) return;
     for (const track of [captions, ...translations.values()]) track.retract(segment);
     transcript.retract(segment, reason);
@@ -214,9 +221,18 @@ const heard = {
   error({ message }) {
     put(at("notice"), message);
   },
-  post: (message) => chat.allow(message),
-  review: (message) => chat.review(message),
-  decision: (message) => chat.decide(message),
+  post(message) {
+    chat.allow(message);
+    desk.allow(message);
+  },
+  review(message) {
+    chat.review(message);
+    desk.review(message);
+  },
+  decision(message) {
+    chat.decide(message);
+    desk.decision(message);
+  },
 };
 
 for (const [type, hear] of Object.entries(heard)) {

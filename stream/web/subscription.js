@@ -24,7 +24,9 @@ export class Subscription {
    */
   answered({ id, cursor, recovered }) {
     if (!this.resuming || !recovered) this.cursor = cursor;
-    return !recovered && (this.resuming || id !== this.request.id);
+    const lost = !recovered && (this.resuming || id !== this.request.id);
+    if (lost) this.#seen = new Seen(4096);  // what waits for moderators is told again
+    return lost;
   }
 
   /** False for what came before. Moves the cursor in either case. */

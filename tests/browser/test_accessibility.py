@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
+from msgspec.structs import replace
 from playwright.async_api import Page, expect
 
 from stream.core.messages import Action, Gap, Post, Review
@@ -37,7 +38,10 @@ async def fill(page: Page, studio: Studio) -> None:
     await page.get_by_label("Subtitles").select_option("de")
     await studio.say(Gap(channel="demo", start=1, end=2, reason="the recogniser was away"))
     await studio.say(Post(channel="demo", post="p", author="Bo", text="Good evening."))
-    await studio.say(Review(channel="demo", post="q", author="Bo", text="Hm.", reasons=("rude",)))
+    labels = {"toxic": 0.6}
+    for name, action in (("q", Action.REVIEW), ("r", Action.BLOCK)):
+        about = Review(channel="demo", post=name, author="Bo", text="Hm.", reasons=("rude",))
+        await studio.say(replace(about, action=action, labels=labels))
     await page.locator("#post-form").evaluate("(form) => { form.dataset.budgetMs = 10000 }")
     await page.get_by_role("textbox", name="Message").fill("what a mess")
     await page.get_by_role("button", name="Post").click()
