@@ -23,6 +23,18 @@ REFUSE = """navigator.mediaDevices.getUserMedia = async () => {
     throw new DOMException("no", "NotAllowedError");
 }"""
 
+RECORD = """async () => {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const recorder = new MediaRecorder(stream, { mimeType: "audio/webm;codecs=opus" });
+    const socket = new WebSocket("ws://" + location.host + "/v1/stream", ["ontime.v1"]);
+    socket.onopen = () => {
+        socket.send(JSON.stringify({ type: "open", channel: "mine", encoding: "opus" }));
+        recorder.start(100);
+    };
+    recorder.ondataavailable = ({ data }) => data.size && socket.send(data);
+}"""
+"""What a page without our script does: a browser's own recording, as it comes."""
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def studio() -> AsyncIterator[Studio]:
@@ -93,6 +105,13 @@ async def test_what_the_microphone_hears_is_published_until_it_is_off(
         await studio.finish("mine", heard[0].epoch)
         await expect(status).to_have_text("")
         await expect(button).to_have_attribute("aria-pressed", "false")
+
+
+async def test_a_browsers_own_recording_is_taken_too(listening: Browser, studio: Studio) -> None:
+    async with page_of(listening, studio) as page:
+        await page.evaluate(RECORD)
+        heard = await studio.next_audio("mine", 1.5)
+        assert pitch(b"".join(chunk.pcm for chunk in heard)[16_000:]) == pytest.approx(HZ, abs=5)
 
 
 async def test_another_channel_ends_the_microphone(listening: Browser, studio: Studio) -> None:
