@@ -24,6 +24,7 @@ class EndpointRules:
 
     `onset`, `onset_frames`  speech begins where so many frames in a row are at least so likely
     `offset`                 speech goes on while a frame is at least so likely
+    `sure`                   a segment none of whose frames is so likely has nothing to say
     `pre_roll`               audio before the onset that belongs to the segment, at least
     `likely`                 silence after which an end is likely: what was said is made ready
     `silence`                ends a segment; from half of `longest` on, less and less is asked
@@ -33,6 +34,7 @@ class EndpointRules:
     onset: float = 0.5
     onset_frames: int = 2
     offset: float = 0.35
+    sure: float = 0.0
     pre_roll: int = 10
     likely: int = 4
     silence: int = 25
@@ -52,10 +54,14 @@ class Opened(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A segment's speech ends before sample `end`; that was decided at sample `ended`."""
+    """A segment's speech ends before sample `end`; that was decided at sample `ended`.
+
+    `sure`: there was speech in it.
+    """
 
     end: int
     ended: int
+    sure: bool = True
 
 
 class Renewed(NamedTuple):
@@ -88,6 +94,11 @@ class Endpointer:
         return self._opened is not None
 
     @property
+    def is_sure(self) -> bool:
+        """There is speech in the open segment."""
+        return self._peak >= self._rules.sure
+
+    @property
     def quiet(self) -> int:
         """Frames since speech was last heard in the open segment."""
         return self._frame - self._spoken
@@ -105,6 +116,7 @@ class Endpointer:
     def step(self, probability: float) -> Event | None:
         """Judge the next frame; at most one thing follows from it."""
         self._frame += 1
+        self._peak = max(self._peak, probability)
         listening = self._opened is None
         event: Event | None = self._listen(probability) if listening else self._follow(probability)
         if event is None and self._opened is None and self._frame % GRID_FRAMES == 0:
@@ -118,7 +130,7 @@ class Endpointer:
         """No frame follows sample `upto`: end the open segment."""
         if self._opened is None:
             return None
-        event = Closed(min(upto, self._spoken * FRAME_SAMPLES), upto)
+        event = Closed(min(upto, self._spoken * FRAME_SAMPLES), upto, self.is_sure)
         self.settled = upto
         self._renew(self._frame)
         return event
@@ -127,6 +139,7 @@ class Endpointer:
         self._frame = frame
         self._floor = frame
         self._likely = 0
+        self._peak = 0.0
         self._opened: int | None = None
         self._spoken = frame
 
@@ -146,7 +159,7 @@ class Endpointer:
             self._spoken = self._frame
         if not self._is_over(self._frame):
             return None
-        return Closed(self._spoken * FRAME_SAMPLES, self.sample)
+        return Closed(self._spoken * FRAME_SAMPLES, self.sample, self.is_sure)
 
     def _is_over(self, frame: int) -> bool:
         """Whether silence up to `frame` ends the open segment there."""

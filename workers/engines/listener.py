@@ -57,6 +57,11 @@ class Listener:
         return min(self._ends.sample, self.received)
 
     @property
+    def is_sure(self) -> bool:
+        """There is speech in the open segment."""
+        return self._ends.is_sure
+
+    @property
     def foreseen(self) -> int:
         """The sample at which the open segment ends unless speech goes on; 0 while it does."""
         return self._ends.foreseen

@@ -178,7 +178,8 @@ class SegmentingRecogniser(Generic[State]):
     def _final(self, stream: _Stream[State], closed: Closed) -> Hypothesis:
         segment, stream.segment = stream.segment, None
         assert segment is not None
-        words = tuple(self._write(self._decoder.end(segment.state)))
+        spoken = self._decoder.end(segment.state)
+        words = tuple(self._write(spoken)) if closed.sure else ()
         text = " ".join(word.word for word in words)
         return Hypothesis(
             start=segment.start,
@@ -206,7 +207,7 @@ class SegmentingRecogniser(Generic[State]):
     def _partial(self, stream: _Stream[State], upto: int) -> Hypothesis | None:
         """What is shown of the open segment; nothing before its first word."""
         segment = stream.segment
-        if segment is None:
+        if segment is None or not stream.listener.is_sure:
             return None
         shown = segment.stability.revise(self._decoder.read(segment.state), upto)
         if not (shown.words or segment.shown):

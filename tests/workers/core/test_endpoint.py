@@ -52,6 +52,13 @@ def test_a_segment_runs_from_before_its_onset_to_the_silence_after_it() -> None:
     ]
 
 
+def test_a_segment_without_a_sure_frame_has_nothing_to_say() -> None:
+    rules = EndpointRules(sure=0.8)
+    for likelihood, sure in ((0.7, False), (SPEECH, True)):
+        events = listen([QUIET] * 20 + [likelihood] * 30 + [QUIET] * 25, rules)
+        assert events[-1] == Closed(end=frame(50), ended=frame(75), sure=sure)
+
+
 def test_one_likely_frame_is_no_onset() -> None:
     assert listen([QUIET, SPEECH, QUIET] * 13) == []
 

@@ -222,6 +222,13 @@ def test_finals_are_written_as_people_write_them_and_partials_as_they_are_spoken
     assert final.stable == len(final.text)
 
 
+def test_what_is_never_surely_speech_brings_an_empty_final_and_no_partial() -> None:
+    rules = EndpointRules(silence=5, longest=40, pre_roll=3, sure=1.1)
+    engine = SegmentingRecogniser(CARD, LoudnessDetector(), rules, CountingDecoder())
+    heard = hear(engine, sound([(True, 10), (False, 10)]), [3_000, 6_000])
+    assert [(said.text, said.final) for each in heard for said in each.hypotheses] == [("", True)]
+
+
 def test_streams_of_a_batch_are_decoded_together() -> None:
     engine, decoder = recogniser()
     loud = sound([(True, 4)])
