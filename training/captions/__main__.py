@@ -98,8 +98,11 @@ def _add_words(steps: "Steps") -> None:
 
 def _words(arguments: argparse.Namespace) -> None:
     from .corpus import load_corpus
+    from .export_g2p import write_g2p
+    from .g2p import train_g2p
     from .lexicon import choose_words, write_lexicon
     from .ngram import build_ngram
+    from .phones import read_cmudict
     from .prepare import make_pronouncer
 
     work = arguments.work
@@ -108,6 +111,8 @@ def _words(arguments: argparse.Namespace) -> None:
     spoken = write_lexicon(work / "lexicon.txt", words, make_pronouncer(arguments.data))
     print(f"lexicon: {spoken} of {len(words)} words")
     print(build_ngram(arguments.kenlm, work / "text.txt", work / "vocabulary.txt", work))
+    model = train_g2p(read_cmudict(arguments.data / "text" / "cmudict.dict"), sample_every=8)
+    write_g2p(model, work / "graphones.txt.xz")
 
 
 def _add_export(steps: "Steps") -> None:

@@ -26,7 +26,7 @@ from workers.engines.conformer.words import BLANK, Path, Spoken, Vocabulary
 STAND_IN = "JOHN"
 """A word of the language model in whose place every hotword stands."""
 
-BONUS = 3.0
+BONUS = 2.0
 """What a channel's asking for a word is worth, in nats."""
 
 MOST_LOSS = 2.5
