@@ -18,6 +18,7 @@ CORE_LIBRARIES = {"stream": {"msgspec", "orjson"}, "workers": {"numpy"}}
 OWNERS: dict[str, str | tuple[str, ...]] = {
     "aiokafka": "stream/adapters/kafka",
     "av": "stream/adapters/media",
+    "flashlight": "workers/engines/conformer/words",
     "jwt": "stream/adapters/",
     "pocketsphinx": "workers/engines/pocketsphinx",
     "prometheus_client": "stream/adapters/",

@@ -51,7 +51,7 @@ def test_the_measure_itself() -> None:
 
 async def test_a_recording_is_transcribed() -> None:
     recording = str(DEMO / f"{RECORDINGS[1]}.opus")
-    status, output, _ = await run("transcribe", recording, "--engine", "pocketsphinx")
+    status, output, _ = await run("transcribe", recording)
     assert status == 0
     assert error_rate(words_of(output), reference(RECORDINGS[1])) < WORST
 
