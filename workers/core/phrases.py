@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -68,12 +69,13 @@ class PhraseBook:
         return self.find_among(tokens_of(text))
 
     def find_among(self, tokens: Sequence[Token]) -> list[Match]:
-        excepted = _spans(self._exceptions, tokens)
+        excepted = deque(_spans(self._exceptions, tokens))
         found: list[Match] = []
-        end = 0
+        end = excepted_to = 0
         for match in _spans(self._root, tokens):
-            inside = any(each.start <= match.start and match.end <= each.end for each in excepted)
-            if match.start >= end and not inside:
+            while excepted and excepted[0].start <= match.start:
+                excepted_to = max(excepted_to, excepted.popleft().end)
+            if match.start >= end and match.end > excepted_to:
                 found.append(match)
                 end = match.end
         return found
