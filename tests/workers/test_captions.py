@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from stream.core import wire
 from stream.core.errors import EngineLost
 from stream.core.messages import Caption, Gap, Rung
-from stream.core.records import AudioChunk, Log, Origin, Position, Progress, Record, Result, Topic
+from stream.core.policies import PolicyChange
+from stream.core.records import (
+    AudioChunk,
+    Log,
+    Origin,
+    Position,
+    Progress,
+    Record,
+    Result,
+    Settings,
+    Topic,
+)
 from workers.captions import CaptionLimits, Captions
 from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
@@ -298,3 +309,13 @@ def test_any_cuts_repeats_and_crashes_give_each_final_once_in_order(
     reader.run()
     assert reader.finals == [f"e1-{begin}" for begin in range(0, at, SEGMENT)]
     assert sorted(p.offset for p in reader.closed) == list(range(reader.offset))
+
+
+def test_a_caption_passes_the_channels_filter_before_anybody_sees_it() -> None:
+    reader = Reader()
+    policy = PolicyChange(words=("word",))
+    reader.role.catalogue.put(Settings(channel="c", filter="mask", policy=policy))
+    reader.hear(0, SEGMENT)
+    reader.run()
+    (final,) = (each for each in reader.results(Caption) if isinstance(each, Caption))
+    assert (final.text, final.flags) == ("****", ("words",))
