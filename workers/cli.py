@@ -165,6 +165,22 @@ def translate(
     run_to_end(offline.translate_texts(text, engine, source, to, budget_ms, show))
 
 
+@app.command("bench", epilog="Example: ontime bench fanout")
+def bench_(
+    name: Annotated[str, typer.Argument(help="captions, gate, translation, fanout …, or all.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="For the benchmark itself, after --.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the figures and the plot.")] = Path(
+        "bench-results"
+    ),
+) -> None:
+    """Measure: prints a table, writes JSON and a plot. Needs the project's checkout."""
+    from workers.benching import bench
+
+    bench(name, arguments or (), out)
+
+
 def _fetch(allowed: bool, *engines: str) -> None:
     """Before anything starts, for an engine looks at this machine alone."""
     if not allowed:

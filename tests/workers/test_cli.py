@@ -37,7 +37,7 @@ class Piped:
 
 
 COMMANDS = [
-    *("up", "gateway", "worker", "models", "token", "ingest", "watch"),
+    *("up", "gateway", "worker", "models", "bench", "token", "ingest", "watch", "review"),
     *("transcribe", "gate", "translate", "topics create", "topics check"),
 ]
 Pipe = Callable[..., Piped]
@@ -112,7 +112,7 @@ def test_every_command_is_known_here() -> None:
         (["--captions", "rules"], {}, "no captions engine 'rules'; there is: pocketsphinx"),
         (["--host", "0.0.0.0"], {}, "host is 0.0.0.0 and no secret for tokens is set, expected"),
         ([], {"ONTIME_PORTS": "1"}, "environment has ONTIME_PORTS, expected a setting's name"),
-        ([], {"ONTIME_DRAIN_S": "soon"}, "setting drain_s: input should be a valid number"),
+        ([], {"ONTIME_DRAIN_S": "soon"}, "setting drain_s: expected `float`, got `str`"),
         ([], {"ONTIME_TOKEN_SECRET": "short"}, "secret has 5 bytes, expected at least 32"),
         (["--tls-cert", "nowhere.pem", "--tls-key", "key.pem"], {}, "nowhere.pem"),
         (["--config", "nowhere.toml"], {}, "nowhere.toml is no file, expected settings in TOML"),
