@@ -97,26 +97,37 @@ class PolicyChange(Rules, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """What a book says of the channels that `match` (a pattern with *) names."""
+    """What a book says of the channels that `match` (a pattern with *) names; `lists` are those of
+    the book, by name, where the policy has none of its own.
+    """
 
     match: ChannelPattern = "*"
     filter: Filter | UnsetType = UNSET
+    lists: tuple[ListName, ...] | UnsetType = UNSET
     policy: PolicyChange = PolicyChange()
 
 
 class Book(Struct, frozen=True, kw_only=True):
     """A moderator's rules for all channels. An entry that names a channel outright comes first,
-    else the first one whose pattern matches.
+    else the first one whose pattern matches. Each list is kept once, however many name it.
     """
 
     defaults: Entry = Entry()
     entries: tuple[Entry, ...] = ()
+    lists: tuple[WordList, ...] = ()
 
     def of(self, channel: str) -> Entry:
         """The entry for a channel; an empty one where there is none."""
         named = (entry for entry in self.entries if entry.match == channel)
         fitting = (entry for entry in self.entries if matches(entry.match, channel))
         return next(named, None) or next(fitting, None) or Entry()
+
+    def said_by(self, entry: Entry) -> PolicyChange:
+        """An entry's policy with the lists that it names."""
+        if entry.lists is UNSET:
+            return entry.policy
+        known = {each.name: each for each in self.lists}
+        return replace(entry.policy, lists=tuple(known[n] for n in entry.lists if n in known))
 
 
 class Band(NamedTuple):

@@ -142,13 +142,15 @@ def _book(found: Mapping[str, Any]) -> Book:
     for name in found:
         if name not in _TOP:
             raise _Blamed((name,), Malformed(name, "unknown", "one of " + ", ".join(_TOP)))
-    lists = {name: _list(name, table) for name, table in _tables(found, "lists").items()}
-    defaults = _entry(("defaults",), found.get("defaults", {}), "*", Entry(), lists)
+    lists = tuple(_list(name, table) for name, table in _tables(found, "lists").items())
+    under = Book(lists=lists)
+    defaults = _entry(("defaults",), found.get("defaults", {}), "*", under)
+    under = Book(lists=lists, defaults=defaults)
     entries = tuple(
-        _entry(("channels", pattern), table, pattern, defaults, lists)
+        _entry(("channels", pattern), table, pattern, under)
         for pattern, table in _tables(found, "channels").items()
     )
-    return Book(defaults=defaults, entries=entries)
+    return Book(defaults=defaults, entries=entries, lists=lists)
 
 
 def _tables(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -167,26 +169,26 @@ def _list(name: str, table: Any) -> WordList:
     return _read(path, msgspec.to_builtins(msgspec.structs.replace(read, **own)), WordList)
 
 
-def _entry(
-    path: Path, table: Any, pattern: str, under: Entry, lists: Mapping[str, WordList]
-) -> Entry:
-    """A table of rules, which must make sense over what lies under it."""
+def _entry(path: Path, table: Any, pattern: str, under: Book) -> Entry:
+    """A table of rules, which must make sense over the defaults that lie under it."""
     if pattern != "*":
         _read(path, {"channel": pattern}, _Pattern)
     read = _read(path, table, _Table)
-    named = () if read.lists is UNSET else read.lists
-    for place, name in enumerate(named):
-        if name not in lists:
-            known = "one of " + (", ".join(lists) or "[lists], of which there are none")
-            raise _Blamed((*path, "lists", place), Malformed(f"lists[{place}]", repr(name), known))
+    known = [each.name for each in under.lists]
+    for place, name in enumerate(() if read.lists is UNSET else read.lists):
+        if name not in known:
+            expected = "one of " + (", ".join(known) or "[lists], of which there are none")
+            fault = Malformed(f"lists[{place}]", repr(name), expected)
+            raise _Blamed((*path, "lists", place), fault)
     rules = {name: getattr(read, name) for name in Rules.__struct_fields__}
-    given = UNSET if read.lists is UNSET else tuple(lists[name] for name in named)
-    policy = PolicyChange(**rules, lists=given)
+    policy = PolicyChange(**rules)
+    entry = Entry(match=pattern, filter=read.captions, lists=read.lists, policy=policy)
     try:
-        check(resolve(under.policy, policy), policy)
+        said = under.said_by(entry)
+        check(resolve(under.said_by(under.defaults), said), said)
     except Malformed as error:
         raise _Blamed((*path, *_steps(error.field)), error) from error
-    return Entry(match=pattern, filter=read.captions, policy=policy)
+    return entry
 
 
 def _read(path: Path, found: Any, kind: type[T]) -> T:

@@ -84,7 +84,7 @@ def in_force(book: Book, settings: Settings) -> InForce:
         hotwords=settings.hotwords,
         glossary=settings.glossary,
         filter=next((each for each in filters if each), "off"),
-        policy=resolve(book.defaults.policy, entry.policy, settings.policy),
+        policy=resolve(book.said_by(book.defaults), book.said_by(entry), settings.policy),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.core import wire
 from stream.core.policies import Band, resolve
 from stream.core.policyfile import LIMIT_BYTES, BadPolicy, locate, read_book
 
@@ -49,7 +50,7 @@ def test_a_file_says_what_holds_on_which_channel() -> None:
     assert book.defaults.policy.late == "hold"
     kids = book.of("kids-tv")
     assert (kids.filter, kids.policy.block) == ("mask", 0.6)
-    slurs, rumours = kids.policy.lists or ()
+    slurs, rumours = book.said_by(kids).lists or ()
     assert (slurs.name, slurs.words, slurs.exceptions) == (
         "slurs",
         ("frog", "toad"),
@@ -156,6 +157,15 @@ def test_any_text_is_a_book_or_a_mistake_in_one_of_its_lines(text: str) -> None:
 
 def test_what_a_label_has_in_a_file_is_what_holds() -> None:
     book = read_book(FILE)
-    kids = resolve(book.defaults.policy, book.of("kids-1").policy)
+    kids = resolve(book.said_by(book.defaults), book.said_by(book.of("kids-1")))
     assert kids.band("threat") == Band(0.3, 0.7)
     assert kids.band("toxic") == Band(0.5, 0.6)
+
+
+def test_a_list_that_many_channels_name_is_kept_once() -> None:
+    words = ", ".join(f"'word {number}'" for number in range(1_000))
+    channels = "".join(f"[channels.c{number}]\nlists = ['long']\n" for number in range(500))
+    book = read_book(f"[lists.long]\nwords = [{words}]\n{channels}")
+    payload = wire.encode_book(book)
+    assert len(payload.value) < LIMIT_BYTES
+    assert len(resolve(book.said_by(book.of("c7"))).listed()) == 1_000
