@@ -51,7 +51,7 @@ def _add_prepare(steps: "Steps") -> None:
 
 
 def _add_preparing(step: argparse.ArgumentParser) -> None:
-    step.add_argument("--english", type=int, default=100_000, help="sentences to translate anew")
+    step.add_argument("--english", type=int, default=60_000, help="sentences to translate anew")
     step.add_argument("--limit", type=int, help="keep so many pairs only, to try the way")
 
 
@@ -236,6 +236,7 @@ def _add_all(steps: "Steps") -> None:
     step.add_argument("--student-seconds", type=float, default=420.0)
     step.add_argument("--distil-seconds", type=float)
     step.add_argument("--texts", type=int, default=300, help="measured of each set and language")
+    step.add_argument("--until", default="measure", help="the last step to run")
     step.add_argument("--pieces", type=int, default=8000, help="size of the vocabulary")
     step.add_argument("--tokens", type=int, help="places of a batch")
     step.add_argument("--peak-rate", type=float)
@@ -261,10 +262,13 @@ def _all(arguments: argparse.Namespace) -> None:
         ("teacher", ["--seconds", str(a.teacher_seconds), *size, *device, *more]),
         ("distil", [*until, *device]),
         ("student", ["--seconds", str(a.student_seconds), *size, *device, *more]),
+        ("hypotheses", device),
+        ("score", []),
         ("export", []),
         ("measure", [*data, "--texts", str(a.texts)]),
     ]
-    for name, typed in steps:
+    last = [name for name, _ in steps].index(a.until)
+    for name, typed in steps[: last + 1]:
         done = a.work / f"{name}.done"
         if not done.exists():
             print(f"== {name}", flush=True)

@@ -38,6 +38,7 @@ class Search:
         self.length = length.repeat_interleave(beam)
         layers, width = net.shape.decoder_layers, net.shape.width
         self.past = self.keys_values.new_zeros(layers, rows * beam, 0, 2 * width)
+        self.forbidden = torch.tensor(FORBIDDEN, device=device)
         self.row_limits = length * 3 // 2 + 10
         limit = int(self.row_limits.max())
         self.tokens = torch.full((rows, beam, limit + 1), BLANK, device=device)
@@ -66,7 +67,7 @@ class Search:
         states, new = net.decoder.step(x, self.keys_values, self.length, self.past, lengths)
         self.past = torch.cat([self.past, new.to(self.past.dtype)], 2)
         logits = (states[:, 0] @ net.table.T).float()
-        logits[:, FORBIDDEN] = -torch.inf
+        logits.index_fill_(1, self.forbidden, -torch.inf)
         return logits.log_softmax(-1).view(-1, self.beam, logits.shape[-1])
 
     def _step(self, at: int) -> None:

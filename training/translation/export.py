@@ -134,11 +134,11 @@ class Graph:
     def _look_up(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         table, out = node.input[0], node.output[0]
         whole, scales, inner, _ = self._stored(table, self._tensors[table])
-        self._added["look_up.zero"] = np.float32(128)
+        self._added["look_up.zero"] = np.array(128, np.float32)
         self._added["look_up.last"] = np.array([-1], np.int64)
         self._added["look_up.shape"] = np.array([0, 0, inner], np.int64)
 
-        def make(kind: str, inputs: list[str], name: str, **more: int) -> onnx.NodeProto:
+        def make(kind: str, inputs: list[str], name: str, **more: Any) -> onnx.NodeProto:
             return helper.make_node(kind, inputs, [name], name=f"{out}.{kind}.{name}", **more)
 
         return [

@@ -14,6 +14,8 @@ from torch import Tensor
 from .pieces import BLANK, END
 
 SLICE_ROWS = 16384
+#: torch.ctc_loss takes a number: a loss for each row.
+NOT_REDUCED = 0
 
 
 class _Picked(torch.autograd.Function):
@@ -23,28 +25,26 @@ class _Picked(torch.autograd.Function):
     ) -> Tensor:
         narrow, weights = states.to(kind), table.to(kind)
         out = torch.empty(picks.shape, dtype=torch.float32, device=states.device)
-        totals = torch.empty(len(states), 1, dtype=torch.float32, device=states.device)
         for at in range(0, len(states), SLICE_ROWS):
             part = slice(at, at + SLICE_ROWS)
-            logits = (narrow[part] @ weights.T).float()
-            totals[part] = logits.logsumexp(-1, keepdim=True)
-            out[part] = logits.gather(1, picks[part]) - totals[part]
-        ctx.save_for_backward(states, table, picks, totals)
+            scores = (narrow[part] @ weights.T).log_softmax(-1, dtype=torch.float32)
+            out[part] = scores.gather(1, picks[part])
+        ctx.save_for_backward(states, table, picks)
         ctx.kind = kind
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        states, table, picks, totals = ctx.saved_tensors
-        (grad,) = grads
+        states, table, picks = ctx.saved_tensors
+        grad = grads[0].to(ctx.kind)
+        whole = grads[0].sum(-1, keepdim=True).to(ctx.kind)
         narrow, weights = states.to(ctx.kind), table.to(ctx.kind)
         to_states = torch.empty_like(states)
         to_table = torch.zeros_like(table)
         for at in range(0, len(states), SLICE_ROWS):
             part = slice(at, at + SLICE_ROWS)
-            chances = ((narrow[part] @ weights.T).float() - totals[part]).exp()
-            wide = chances.mul_(-grad[part].sum(-1, keepdim=True))
-            wide = wide.scatter_add_(1, picks[part], grad[part]).to(ctx.kind)
+            wide = (narrow[part] @ weights.T).softmax(-1).mul_(-whole[part])
+            wide.scatter_add_(1, picks[part], grad[part])
             to_states[part] = (wide @ weights).to(states.dtype)
             to_table += (wide.T @ narrow[part]).to(table.dtype)
         return to_states, to_table, None, None
@@ -87,13 +87,13 @@ def ctc_loss(
     the loss over all classes).
     """
     log_probs = picked.float().transpose(0, 1)
-    nll = F.ctc_loss(
+    nll = torch.ctc_loss(
         log_probs,
         first_places(targets),
         frame_counts,
         counts,
         blank=0,
-        reduction="none",
+        reduction=NOT_REDUCED,
         zero_infinity=True,
     )
     real = torch.arange(picked.shape[1], device=picked.device)[:, None] < frames[None]

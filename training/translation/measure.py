@@ -4,6 +4,7 @@ made where training runs."""
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from .decode import decode_all
 from .model import Translator
 from .packed import Ragged
 from .pieces import LANGUAGES, TAGS, Ids, Pieces
-from .search import beam, draft, greedy, verify
-from .session import Graphs
+from .search import beam, draft, draft_and_verify, greedy, verify
+from .session import Graphs, Memory
 
 SETS = ("test.tatoeba", "test.multi30k", "test.captions")
 WAYS = ("draft", "greedy", "beam")
@@ -47,10 +48,11 @@ class Tally:
     texts: list[Ids] = field(default_factory=list)
     taken_ms: list[float] = field(default_factory=list)
 
-    def add(self, call: Callable[[], Ids]) -> None:
+    def add(self, call: Callable[[], Ids]) -> Ids:
         began = time.perf_counter()
         self.texts.append(call())
         self.taken_ms.append((time.perf_counter() - began) * 1000)
+        return self.texts[-1]
 
 
 def measure_graphs(
@@ -60,18 +62,21 @@ def measure_graphs(
     tallies = {name: Tally() for name in ("draft", "verified", "greedy", "beam")}
     drafted = accepted = passes = 0
     for text in sources:
-        source = pieces.source(text, language)
-        memory = graphs.encode([source])
-        tallies["draft"].add(lambda source=source: draft(graphs, graphs.encode([source])))
-        first = tallies["draft"].texts[-1]
+        sources_once = [pieces.source(text, language)]
+        memory = graphs.encode(sources_once)
+        first = tallies["draft"].add(partial(_whole, draft, graphs, sources_once))
         done = verify(graphs, memory, first)
         drafted += done.drafted
         accepted += done.accepted
         passes += done.passes
-        tallies["verified"].add(lambda m=memory, d=first: verify(graphs, m, d).ids)
-        tallies["greedy"].add(lambda source=source: greedy(graphs, graphs.encode([source])))
-        tallies["beam"].add(lambda source=source: beam(graphs, graphs.encode([source])))
+        tallies["verified"].add(partial(_whole, draft_and_verify, graphs, sources_once))
+        tallies["greedy"].add(partial(_whole, greedy, graphs, sources_once))
+        tallies["beam"].add(partial(_whole, beam, graphs, sources_once))
     return tallies, accepted / max(drafted, 1), passes / max(len(sources), 1)
+
+
+def _whole(way: Callable[[Graphs, Memory], Ids], graphs: Graphs, sources: list[Ids]) -> Ids:
+    return way(graphs, graphs.encode(sources))
 
 
 def report_graphs(

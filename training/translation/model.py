@@ -208,7 +208,11 @@ class Decoder(nn.Module):
 
     def remember(self, memory: Tensor) -> Tensor:
         """The memory's keys and values [layers, B, S, 2*width]."""
-        return torch.stack([block.cross.remember(memory) for block in self.blocks])
+        kept = []
+        for block in self.blocks:
+            assert isinstance(block, DecoderBlock)
+            kept.append(block.cross.remember(memory))
+        return torch.stack(kept)
 
     def step(
         self,

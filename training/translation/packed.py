@@ -95,7 +95,7 @@ class Packed:
             "pair_language": self.pairs.language.astype(np.int8),
             "pair_kind": self.pairs.kind.astype(np.int8),
         }
-        np.savez_compressed(path, **arrays)
+        np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def _flattened(name: str, rows: Ragged) -> dict[str, Array]:
@@ -104,13 +104,13 @@ def _flattened(name: str, rows: Ragged) -> dict[str, Array]:
 
 def load_packed(path: Path) -> Packed:
     with np.load(path, allow_pickle=False) as archive:
-        ragged = [
+        texts, bare, targets = (
             Ragged(archive[f"{name}_flat"], archive[f"{name}_lengths"].astype(np.int64).cumsum())
             for name in ("texts", "bare", "targets")
-        ]
+        )
         names = ("text", "target", "language", "kind")
         pairs = Pairs(*(archive[f"pair_{name}"].astype(np.int64) for name in names))
-    return Packed(*ragged, pairs)
+    return Packed(texts, bare, targets, pairs)
 
 
 def language_numbers(languages: list[str]) -> Array:

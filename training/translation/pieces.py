@@ -4,6 +4,7 @@ Ids: 0 blank (CTC) and padding, 1 begin, 2 end, 3 unknown, then a tag for each t
 a mask, the 256 bytes and the pieces. Tags are control symbols: no text can write them.
 """
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,24 +21,25 @@ Ids = list[int]
 def train_pieces(lines: Iterable[str], path: Path, size: int = SIZE) -> None:
     """Writes the model to `path`. Case, punctuation and inner spaces stay as they are but for
     NFKC, the library's own rule."""
+    made = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_writer=made,
+        model_type="unigram",
+        vocab_size=size,
+        character_coverage=0.9998,
+        byte_fallback=True,
+        pad_id=BLANK,
+        bos_id=BEGIN,
+        eos_id=END,
+        unk_id=UNKNOWN,
+        pad_piece="<blank>",
+        control_symbols=[*(f"<2{language}>" for language in LANGUAGES), "<mask>"],
+        num_threads=1,
+        minloglevel=1,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
-            model_writer=file,
-            model_type="unigram",
-            vocab_size=size,
-            character_coverage=0.9998,
-            byte_fallback=True,
-            pad_id=BLANK,
-            bos_id=BEGIN,
-            eos_id=END,
-            unk_id=UNKNOWN,
-            pad_piece="<blank>",
-            control_symbols=[*(f"<2{language}>" for language in LANGUAGES), "<mask>"],
-            num_threads=1,
-            minloglevel=1,
-        )
+    path.write_bytes(made.getvalue())
 
 
 class Pieces:

@@ -23,7 +23,8 @@ def prepare(
 ) -> str:
     """Writes `pieces.model`, `train.npz` and `dev.npz`; tells what was kept and dropped.
 
-    `english` sentences without translation go along; `limit` keeps that many pairs only.
+    `english` sentences without translation go along; `limit` keeps that many pairs only. A
+    vocabulary that is there already is kept: what was packed or trained with it stays right.
     """
     pairs, dropped = clean_pairs(read_pairs(data, "train"))
     if limit is not None:
@@ -31,7 +32,8 @@ def prepare(
     everyday = list(dict.fromkeys(p.source for p in pairs if p.origin == "tatoeba"))
     forbidden = known_sources(data, MEASURED)
     extra = choose_english(data, everyday, forbidden, english) if english else []
-    train_pieces(vocabulary_lines(pairs, extra), work / "pieces.model", size)
+    if not (work / "pieces.model").exists():
+        train_pieces(vocabulary_lines(pairs, extra), work / "pieces.model", size)
     pieces = Pieces(work / "pieces.model")
     train = pack(pairs, extra, pieces)
     train.save(work / "train.npz")

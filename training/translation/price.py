@@ -10,8 +10,9 @@ import torch
 
 from .export import quantise_graphs
 from .graphs import write_graphs
-from .model import Shape, Translator, parameter_count
+from .model import Translator, parameter_count
 from .session import Graphs
+from .shape import Shape
 
 SOURCE_TOKENS = 20
 TARGET_TOKENS = 20

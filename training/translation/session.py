@@ -56,7 +56,8 @@ class Graphs:
 
     def encode(self, sources: list[Ids]) -> Memory:
         tokens, length = pad(sources)
-        return Memory(*self._encoder.run(None, {"tokens": tokens, "length": length}), length)
+        states, kept = self._encoder.run(None, {"tokens": tokens, "length": length})
+        return Memory(states, kept, length)
 
     def draft(self, memory: Memory) -> Drafts:
         fed = {"memory": memory.states, "length": memory.length}

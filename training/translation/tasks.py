@@ -23,7 +23,8 @@ Parts = dict[str, Tensor]
 class Task(Protocol):
     """`step` runs with tensors of fixed shape and never waits for the host; `parts` may."""
 
-    step: nn.Module
+    @property
+    def step(self) -> nn.Module: ...
 
     def parts(self, outputs: tuple[Tensor, ...], batch: Batch) -> Parts:
         """Means a piece, in nats; `total` is what is minimised."""

@@ -25,6 +25,8 @@ from training.translation.search import beam, draft, greedy, verify
 from training.translation.session import Graphs, Memory, pad
 from training.translation.shape import Shape
 
+# exporting takes long where much else runs
+pytestmark = pytest.mark.timeout(600)
 SHAPE = Shape(512, 32, 2, 1, 32, 2, 32, 1, 32)
 SOURCES = [[4, 9, 10, 11, 2], [5, 300, 301, 12, 13, 14, 15, 2], [6, 500, 2]]
 
