@@ -82,21 +82,38 @@ def gateway(
     run_to_end(serve(settings))
 
 
+InputFormat = Annotated[
+    str,
+    typer.Option(
+        "--input-format", "-f", help="FFmpeg's name, where it cannot be seen: alsa, lavfi, s16le."
+    ),
+]
+Listen = Annotated[
+    bool, typer.Option("--listen", help="Wait at the URL for who sends: rtmp, tcp or http.")
+]
+
+
 @app.command(epilog="Example: ontime ingest talk.mp3 --channel news --realtime")
 def ingest(
     source: Annotated[str, typer.Argument(help="A file, URL, device, or - for standard input.")],
     channel: Annotated[str, typer.Option(help="The channel to publish on.")],
     realtime: Annotated[bool, typer.Option(help="As fast as it is spoken, no faster.")] = False,
+    input_format: InputFormat = "",
+    listen: Listen = False,
     url: Url = LOCAL,
     token: Token = "",
 ) -> None:
-    """Publish a recording or a stream on a channel of a running server."""
+    """Publish a recording or a stream on a channel of a running server; Ctrl-C ends it.
+
+    A microphone: -f alsa default. A sender: rtmp://127.0.0.1:1935/live/news --listen.
+    """
     from stream import terminal
     from stream.adapters.clock import AnchoredClock
+    from stream.adapters.media import Reading
     from stream.client import Server
 
-    server = Server(url, token)
-    run_to_end(terminal.ingest(source, channel, server, AnchoredClock(), realtime=realtime))
+    server, reading = Server(url, token), Reading(source, form=input_format, listen=listen)
+    run_to_end(terminal.ingest(reading, channel, server, AnchoredClock(), realtime=realtime))
 
 
 @app.command(epilog="Example: ontime watch news --language de")

@@ -7,7 +7,7 @@ import sys
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream.adapters.media import Recording
+from stream.adapters.media import Reading
 from stream.client import Server, connected, follow
 from stream.core.messages import (
     Caption,
@@ -32,28 +32,31 @@ SHOWN: tuple[Kind, ...] = ("captions", "translations", "posts")
 
 
 async def ingest(
-    source: str, channel: str, server: Server, clock: Clock, *, realtime: bool
+    source: Reading, channel: str, server: Server, clock: Clock, *, realtime: bool
 ) -> float:
     """Publish a recording or stream on a channel; returns its seconds.
 
-    Returns when the server has captioned the last of it. Raises Unplayable, ServerGone,
-    ServerRefused.
+    What is live is sent as it comes; a file as fast as the server takes it, or at its own pace
+    where that is wanted. Returns when the server has captioned the last of it; cancelled, it leaves
+    and the server finishes what it has. Raises Unplayable, ServerGone, ServerRefused.
     """
-    with Recording(source) as recording, _bar() as bar:
-        task = bar.add_task(source[-40:], total=recording.seconds)
-        async with connected(server) as client:
-            await client.send(Open(id="ingest", channel=channel))
-            await client.expect(Opened, "ingest")
-            began, sent = clock.now(), 0.0
-            for piece in recording:
+    async with source as reading, connected(server) as client:
+        await client.send(Open(id="ingest", channel=channel))
+        await client.expect(Opened, "ingest")
+        began, sent = clock.now(), 0.0
+        with _bar() as bar:
+            task = bar.add_task(printable(source.source)[-40:], total=source.seconds)
+            async for piece in reading:
                 sent += len(piece) / 2 / SAMPLE_RATE
                 if realtime:
                     await asyncio.sleep(max(0.0, began + sent - clock.now()))
                 await client.send_audio(piece)
                 bar.update(task, completed=sent)
-            await client.send(Close(id="end", channel=channel))
-            async with asyncio.timeout(CLOSE_S):
-                await client.expect(Closed, "end")
+        await client.send(Close(id="end", channel=channel))
+        async with asyncio.timeout(CLOSE_S):
+            await client.expect(Closed, "end")
+    if source.damaged:
+        notes.print(f"{printable(source.source)}: {source.damaged} damaged packets skipped")
     return sent
 
 

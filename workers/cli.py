@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli import ConfigFile, Kafka, Policy, app, demand_broker, load
+from stream.cli import ConfigFile, InputFormat, Kafka, Policy, app, demand_broker, load
 from stream.core.subtitles import Format
 from stream.logs import configure_logging
 from stream.running import notes, run_to_end
@@ -115,6 +115,7 @@ def transcribe(
         bool, typer.Option("--verbatim", help="Words as spoken: no case, marks, digits or masks.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for a file each.")] = None,
+    input_format: InputFormat = "",
     engine: Engine = "",
     allow_download: Download = False,
 ) -> None:
@@ -124,7 +125,7 @@ def transcribe(
     if len(files) > 1 and form in ("srt", "vtt") and out is None:
         raise typer.BadParameter(f"{form} is one recording each: give a folder by --out")
     _fetch(allow_download, engine)
-    wanted = offline.Wanted(engine, form, chunk_ms, verbatim, out)
+    wanted = offline.Wanted(engine, form, chunk_ms, verbatim, out, input_format)
     run_to_end(offline.transcribe_files(files, wanted))
 
 

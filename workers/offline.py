@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stream.adapters.media import Recording
+from stream.adapters.media import Reading
 from stream.core import wire
 from stream.core.messages import Caption, Message, Translation, Verdict
 from stream.core.policies import Policy
@@ -37,6 +37,7 @@ ENDINGS: dict[Format, str] = {"text": "txt", "srt": "srt", "vtt": "vtt", "json":
 class Wanted(NamedTuple):
     """How recordings are transcribed.
 
+    `source_form`  FFmpeg's input format, where it cannot be seen
     `verbatim`  words as they were spoken: no case, punctuation, digits or masks
     `out`       a folder for a file each, in place of standard output
     """
@@ -46,38 +47,56 @@ class Wanted(NamedTuple):
     chunk_ms: int = 320
     verbatim: bool = False
     out: Path | None = None
+    source_form: str = ""
+
+
+class Transcript:
+    """What has been heard of a source so far."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.finals: list[Caption] = []
 
 
 async def transcribe_files(sources: Sequence[str], wanted: Wanted) -> None:
     """Each file through the streaming decoder; progress goes to standard error.
 
-    Raises Unplayable for the first source that cannot be opened; those before it are written.
+    A source that breaks off, or is ended by Ctrl-C, is written as far as it was heard. Raises
+    Unplayable for the first source that cannot be opened; those before it are written.
     """
     options = {"verbatim": True} if wanted.verbatim else {}
     async with _process(wanted.engine, "captions", options) as process:
         for source, stem in zip(sources, stems_of(sources), strict=True):
-            with Recording(source) as recording, _bar() as bar:
-                heard, finals = await _transcribe(process, recording, wanted.chunk_ms, bar)
-            text = _formatted(source, heard, finals, wanted.form)
-            _write(text, wanted.out and wanted.out / f"{stem}.{ENDINGS[wanted.form]}")
-            if recording.damaged:
-                notes.print(f"{source}: {recording.damaged} damaged packets skipped")
+            async with Reading(source, form=wanted.source_form) as reading:
+                heard = Transcript()
+                try:
+                    with _bar() as bar:
+                        await _transcribe(process, reading, wanted.chunk_ms, bar, heard)
+                except BaseException:
+                    if heard.finals:
+                        _tell(source, heard, wanted, stem)
+                    raise
+                _tell(source, heard, wanted, stem)
+            if reading.damaged:
+                notes.print(f"{source}: {reading.damaged} damaged packets skipped")
+
+
+def _tell(source: str, heard: Transcript, wanted: Wanted, stem: str) -> None:
+    text = _formatted(source, heard.seconds, heard.finals, wanted.form)
+    _write(text, wanted.out and wanted.out / f"{stem}.{ENDINGS[wanted.form]}")
 
 
 async def _transcribe(
-    process: EngineProcess, recording: Recording, chunk_ms: int, bar: Progress
-) -> tuple[float, list[Caption]]:
-    """Seconds heard, and the finals."""
-    name, rung = recording.source, process.card.rungs[-1]
-    task = bar.add_task(printable(name)[-40:], total=recording.seconds)
-    finals: list[Caption] = []
-    heard = 0.0
-    async for heard, ended in transcribe(
-        process, recording, chunk_ms=chunk_ms, rung=rung, name=name
+    process: EngineProcess, reading: Reading, chunk_ms: int, bar: Progress, heard: Transcript
+) -> None:
+    name, rung = reading.source, process.card.rungs[-1]
+    task = bar.add_task(printable(name)[-40:], total=reading.seconds)
+    async for seconds, ended in transcribe(
+        process, reading, chunk_ms=chunk_ms, rung=rung, name=name
     ):
-        finals += ended
-        bar.update(task, completed=heard)
-    return heard, finals
+        heard.seconds = seconds
+        heard.finals += ended
+        bar.update(task, completed=seconds)
 
 
 def stems_of(sources: Sequence[str]) -> list[str]:

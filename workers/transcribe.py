@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator
 
 from stream.core.messages import Caption, Rung
 from stream.core.records import SAMPLE_RATE
@@ -13,12 +13,12 @@ RUN_TIMEOUT_S = 60.0
 
 
 async def transcribe(
-    engine: RunsEngine, pieces: Iterable[bytes], *, chunk_ms: int, rung: Rung, name: str
+    engine: RunsEngine, pieces: AsyncIterable[bytes], *, chunk_ms: int, rung: Rung, name: str
 ) -> AsyncIterator[tuple[float, list[Caption]]]:
     """For each chunk: seconds heard so far, and the finals that it ended."""
     start = 0
     chunk_bytes = chunk_ms * SAMPLE_RATE // 1000 * BYTES_PER_SAMPLE
-    for pcm, last in _with_last(_chunks(pieces, chunk_bytes)):
+    async for pcm, last in _with_last(_chunks(pieces, chunk_bytes)):
         question = Audio(
             stream=name,
             start=start,
@@ -36,10 +36,10 @@ async def transcribe(
     engine.forget(name)
 
 
-def _chunks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+async def _chunks(pieces: AsyncIterable[bytes], size: int) -> AsyncIterator[bytes]:
     """The same bytes in pieces of `size`, the last one shorter."""
     kept = bytearray()
-    for piece in pieces:
+    async for piece in pieces:
         kept += piece
         while len(kept) >= size:
             yield bytes(kept[:size])
@@ -47,10 +47,9 @@ def _chunks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     yield bytes(kept)
 
 
-def _with_last(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    iterator = iter(chunks)
-    before = next(iterator)
-    for chunk in iterator:
+async def _with_last(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, bool]]:
+    before = await anext(chunks)
+    async for chunk in chunks:
         yield before, False
         before = chunk
     yield before, True

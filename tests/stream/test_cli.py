@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from stream import terminal
 from stream.adapters.clock import AnchoredClock
+from stream.adapters.media import Reading
 from stream.adapters.tokens import Tokens
 from stream.cli import app
 from stream.client import Server, ServerGone, follow
@@ -93,10 +94,25 @@ async def test_a_recording_is_published_whole_and_its_end_awaited() -> None:
     async with served() as house, asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         captioned = tasks.create_task(caption_audio(house))
         sent = await terminal.ingest(
-            recording, "news", address(house), AnchoredClock(), realtime=False
+            Reading(recording), "news", address(house), AnchoredClock(), realtime=False
         )
         assert 5 < sent < 10
         assert await captioned == pytest.approx(sent)
+
+
+async def test_what_never_ends_is_ended_by_leaving() -> None:
+    """Ctrl-C cancels; the server then finishes the audio that it has."""
+    tone = Reading("sine=frequency=440", form="lavfi")
+    async with served() as house, asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
+        captioned = tasks.create_task(caption_audio(house))
+        clock = AnchoredClock()
+        sending = tasks.create_task(
+            terminal.ingest(tone, "news", address(house), clock, realtime=False)
+        )
+        await house.read(Topic.AUDIO, 10)
+        sending.cancel()
+        assert await captioned > 0.2
+    assert sending.cancelled()
 
 
 async def test_what_cannot_be_played_or_published_is_said(tmp_path: Path) -> None:
@@ -104,9 +120,10 @@ async def test_what_cannot_be_played_or_published_is_said(tmp_path: Path) -> Non
     noise.write_bytes(b"this is not sound")
     server, clock = Server("ws://127.0.0.1:1"), AnchoredClock()
     with pytest.raises(Unplayable, match=r"noise\.wav cannot be opened"):
-        await terminal.ingest(str(noise), "news", server, clock, realtime=False)
+        await terminal.ingest(Reading(str(noise)), "news", server, clock, realtime=False)
+    speech = Reading(str(bundled().recordings[0]))
     with pytest.raises(ServerGone, match="no server at"):
-        await terminal.ingest(str(bundled().recordings[0]), "news", server, clock, realtime=False)
+        await terminal.ingest(speech, "news", server, clock, realtime=False)
 
 
 class Paper(io.StringIO):

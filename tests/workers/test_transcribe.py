@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -41,12 +41,17 @@ class Engine:
         return {}
 
 
+async def coming(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
 async def hear(
     engine: Engine, pieces: list[bytes], chunk_ms: int = 320
 ) -> tuple[list[float], list[Caption]]:
     heard, finals = [], []
     options = {"chunk_ms": chunk_ms, "name": "talk.wav"}
-    async for seconds, ended in transcribe(engine, pieces, rung=Rung.VERIFIED, **options):  # type: ignore[arg-type]
+    async for seconds, ended in transcribe(engine, coming(pieces), rung=Rung.VERIFIED, **options):  # type: ignore[arg-type]
         heard.append(seconds)
         finals += ended
     return heard, finals

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from stream.adapters.media.opus import OpusDecoder
+from stream.adapters.media.reading import Reading
 from stream.adapters.media.recording import Recording
 from stream.adapters.media.resampling import PcmDecoder, Resampler
 
-__all__ = ["OpusDecoder", "PcmDecoder", "Recording", "Resampler", "make_decoder"]
+__all__ = ["OpusDecoder", "PcmDecoder", "Reading", "Recording", "Resampler", "make_decoder"]
 
 
 def make_decoder(encoding: str, sample_rate: int) -> PcmDecoder | OpusDecoder:
