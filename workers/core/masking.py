@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from stream.core.messages import Word
 from stream.core.policies import Filter
 from workers.core.phrases import Match, PhraseBook, Token, tokens_of
@@ -109,8 +107,12 @@ def _screen_words(
         if shown == word.word:
             kept.append(word)
         elif any(letter.isalnum() or letter == MASK for letter in shown):
-            kept.append(replace(word, word=shown))
+            kept.append(_respelled(word, shown))
     return tuple(kept)
+
+
+def _respelled(word: Word, shown: str) -> Word:
+    return Word(word=shown, start=word.start, end=word.end, confidence=word.confidence)
 
 
 def _shown(letter: str, mode: Filter) -> str:
