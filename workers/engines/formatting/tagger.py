@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
-from workers.core.marks import Case, Mark
+from workers.core.silences import Scores
 from workers.engines.formatting.vocabulary import CUT, END, read_vocabulary
 from workers.engines.silero import one_thread
 
@@ -17,10 +17,10 @@ MODEL = Path(__file__).parents[2] / "models" / "punctuation"
 
 
 class Tags(NamedTuple):
-    """A mark and a case for each word."""
+    """Log-probs of marks [words, 4] and cases [words, 3] (core/marks.py)."""
 
-    marks: tuple[Mark, ...]
-    cases: tuple[Case, ...]
+    marks: Scores
+    cases: Scores
 
 
 class Tagger:
@@ -38,8 +38,8 @@ class Tagger:
         return self._vocabulary.forms
 
     def tag(self, words: Sequence[str], *, cut: bool) -> Tags:
-        """The likeliest tags of a segment's lower-case words; `cut`: it ended in mid-speech."""
+        """Of a segment's lower-case words; `cut`: it ended in mid-speech."""
         encoded = self._vocabulary.encode(words, CUT if cut else END)
         inputs = {"ids": encoded.ids[np.newaxis], "habits": encoded.habits[np.newaxis]}
-        marks, cases = (scores[0, 1:-1].argmax(-1) for scores in self._session.run(None, inputs))
-        return Tags(tuple(map(Mark, marks.tolist())), tuple(map(Case, cases.tolist())))
+        marks, cases = self._session.run(None, inputs)
+        return Tags(marks[0, 1:-1], cases[0, 1:-1])
