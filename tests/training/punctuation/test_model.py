@@ -49,7 +49,7 @@ def tagger(windows: Windows) -> Tagger:
     return net.eval()
 
 
-def scores(tagger: Tagger, batch: Batch) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def scores(tagger: Tagger, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     with torch.no_grad():
         marks, cases = tagger(torch.from_numpy(batch.ids), torch.from_numpy(batch.habits))
     return marks.numpy(), cases.numpy()
