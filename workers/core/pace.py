@@ -39,7 +39,7 @@ class Pace:
             return
         self._runs.append((began, took_s))
         now = began + took_s
-        while self._runs[0][0] < now - self._window_s:
+        while len(self._runs) > 1 and self._runs[0][0] < now - self._window_s:
             self._runs.popleft()
         if self._changed is None:
             self._changed = began

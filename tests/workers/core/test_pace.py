@@ -55,3 +55,11 @@ def test_a_run_of_many_streams_counts_once() -> None:
 
 def test_one_length_is_never_left() -> None:
     assert set(drive(Pace((320,)), {320: 0.3}, 20)) == {320}
+
+
+def test_a_run_longer_than_the_window_counts_as_load() -> None:
+    """A process that was stopped in mid-run finds that it took longer than anybody looks back."""
+    pace = Pace(LENGTHS_MS, window_s=2.0)
+    pace.tell(0.0, 0.1)
+    pace.tell(1.0, 30.0)
+    assert pace.chunk_ms == 320
