@@ -33,6 +33,10 @@ from stream.publishing import Publisher, Studio
 from stream.translating import Translator
 
 
+LISTING_S = 0.1
+"""For a new moderator's list to hold all that the bus has."""
+
+
 class Connection(Peer, Protocol):
     """A peer that also speaks."""
 
@@ -159,13 +163,14 @@ class Conversation:
 
     async def _subscribe(self, request: Subscribe, moderator: bool) -> None:
         """A moderator who comes new is told what waits, after what comes live has begun: a review
-        may then come twice, and never not at all.
+        may then come twice. Only where the bus is slow may one be missing that is younger than
+        this wait, which must not hold up the peer's posts when the bus is gone.
         """
         services = self._services
         answer = services.audience.subscribe(self._connection, request, moderator)
         resumed = request.since is not None and answer.recovered
         if moderator and "reviews" in request.kinds and not resumed:
-            await services.events.catch_up()
+            await services.events.catch_up(LISTING_S)
             for review in services.gate.waiting(request.channel):
                 self.tell(review)
 
