@@ -1,0 +1,150 @@
+"""Moderation as a cascade: word lists, a draft for every text, an encoder where that is not sure.
+
+A text is read (core/reading.py), cut into windows, and each window drafted. The encoder reads the
+whole of a short text and, of a long one, the windows that the draft finds worst: the cost of any
+text is bounded. A text's score is its worst window's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from stream.core.errors import EngineError, EngineMissing
+from stream.core.messages import Rung
+from workers.core.normalise import Normaliser
+from workers.core.reading import Reader
+from workers.engines.cascade_draft import Draft, Floats, read_draft
+from workers.engines.cascade_encoder import MOST_PIECES, Encoder
+from workers.engines.cascade_pieces import Pieces, read_pieces
+from workers.engines.cascade_windows import Window, cut
+from workers.engines.rules import Rules, read_confusables, read_list
+from workers.engines.rules import make_engine as make_rules
+from workers.ports import Card, Judge, Question, Scored
+
+MODEL = Path(__file__).parents[1] / "models" / "moderation"
+RUNGS = (Rung.DRAFT, Rung.VERIFIED)
+MOST_WINDOWS = 4
+"""Windows of a text that the encoder reads."""
+
+TOLD_FROM = 0.5
+"""A label's score from which it is among the reasons."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What belongs to the weights (`moderation.json`).
+
+    `sure_below`  a text whose every draft score is lower is not shown to the encoder
+    """
+
+    labels: tuple[str, ...]
+    sure_below: float
+
+
+class Models(NamedTuple):
+    """What the cascade runs on."""
+
+    settings: Settings
+    pieces: Pieces
+    draft: Draft
+    encoder: Encoder
+
+
+class Drafted(NamedTuple):
+    """A text's windows and each one's draft scores [windows, labels]."""
+
+    windows: Sequence[Window]
+    scores: Floats
+
+
+def make_engine(folder: str = "", early_exit: bool = True) -> Cascade:
+    """`folder` holds other weights than the shipped ones. Raises EngineMissing."""
+    models = read_models(Path(folder) if folder else MODEL)
+    known = models.pieces.words() | set(read_list("en"))
+    reader = Reader(Normaliser(read_confusables()), known)
+    sure_below = models.settings.sure_below if early_exit else 0.0
+    return Cascade(models, reader, make_rules(), sure_below)
+
+
+def read_models(folder: Path) -> Models:
+    try:
+        text = (folder / "moderation.json").read_bytes()
+        settings = msgspec.json.decode(text, type=Settings)
+        draft, pieces = read_draft(folder / "draft.npz"), read_pieces(folder / "vocab.txt")
+        return Models(settings, pieces, draft, Encoder(folder / "encoder.onnx"))
+    except FileNotFoundError as error:
+        raise EngineMissing(f"no moderation model: {error.filename} is not there") from error
+
+
+class Cascade:
+    """Both rungs answer with the same labels; `offensive` is the higher of list and model."""
+
+    card = Card(name="cascade", task="moderation", rungs=RUNGS)
+
+    def __init__(self, models: Models, reader: Reader, rules: Rules, sure_below: float) -> None:
+        self._models, self._reader, self._rules = models, reader, rules
+        self._sure_below = sure_below
+        self.verified = 0
+        """Texts that the encoder has read."""
+
+    def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Scored]:
+        texts = [as_judge(question).text for question in questions]
+        listed = self._rules.run(Rung.DRAFT, questions)
+        drafted = [self.draft(text) for text in texts]
+        worst = [found.scores.max(0) for found in drafted]
+        if rung is not Rung.DRAFT:
+            self._verify(drafted, worst)
+        return [self._merge(*both) for both in zip(worst, listed, strict=True)]
+
+    def forget(self, stream: str) -> None:
+        """There is no state by stream."""
+
+    def draft(self, text: str) -> Drafted:
+        windows = cut(self._reader.read(text), self._models.pieces, MOST_PIECES)
+        return Drafted(windows, self._models.draft.score([w.text for w in windows]))
+
+    def is_sure(self, drafted: Drafted) -> bool:
+        """Whether the draft is so low in all labels that the encoder need not read the text."""
+        return bool(drafted.scores.max() < self._sure_below)
+
+    def _verify(self, drafted: Sequence[Drafted], worst: list[Floats]) -> None:
+        """The encoder's word in place of the draft's, where the draft isn't sure."""
+        owners: list[int] = []
+        windows: list[Sequence[int]] = []
+        for owner, found in enumerate(drafted):
+            if not self.is_sure(found):
+                chosen = worst_windows(found)
+                owners += [owner] * len(chosen)
+                windows += [found.windows[place].pieces for place in chosen]
+        if not windows:
+            return
+        scores = self._models.encoder.score(windows)
+        for owner in dict.fromkeys(owners):
+            worst[owner] = scores[[o == owner for o in owners]].max(0)
+        self.verified += len(set(owners))
+
+    def _merge(self, scores: Floats, listed: Scored) -> Scored:
+        names = self._models.settings.labels
+        labels = {n: round(float(s), 4) for n, s in zip(names, scores, strict=True)}
+        told = [f"{n}: {self.card.name} {s:.2f}" for n, s in labels.items() if s >= TOLD_FROM]
+        for name, score in listed.labels.items():
+            labels[name] = max(score, labels.get(name, 0.0))
+        return Scored(labels=labels, reasons=(*listed.reasons, *told), found=listed.found)
+
+
+def worst_windows(drafted: Drafted) -> list[int]:
+    """The first window and those with the highest draft score, in order."""
+    if len(drafted.windows) <= MOST_WINDOWS:
+        return list(range(len(drafted.windows)))
+    ranked = 1 + np.argsort(-drafted.scores[1:].max(1), kind="stable")
+    return sorted([0, *map(int, ranked[: MOST_WINDOWS - 1])])
+
+
+def as_judge(question: Question) -> Judge:
+    if not isinstance(question, Judge):
+        raise EngineError(f"cascade was asked {type(question).__name__}, not Judge")
+    return question
