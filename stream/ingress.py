@@ -32,7 +32,6 @@ from stream.ports import Clock, Peer
 from stream.publishing import Publisher, Studio
 from stream.translating import Translator
 
-
 LISTING_S = 0.1
 """For a new moderator's list to hold all that the bus has."""
 
