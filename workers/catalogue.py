@@ -74,5 +74,9 @@ def _state(entry: Entry) -> str:
     return f"installed; MODEL is {entry.model}" if entry.model else "installed"
 
 
-PACKAGES = {"whisper": "faster_whisper", "hub": "transformers"}
+PACKAGES = {
+    "whisper": "faster_whisper",
+    "hub": "transformers",
+    "translation": "sentencepiece",
+}
 """The package that an extra brings, where its name is another."""

@@ -12,6 +12,7 @@ from workers.captions import CaptionLimits, Captions
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.engines.process import EngineProcess
+from workers.engines.registry import shipped_translation
 from workers.languages import load_detector
 from workers.moderation import Moderation
 from workers.ports import Card, RunsEngine, Task
@@ -24,7 +25,7 @@ HANG_S: dict[Task, float] = {"captions": 10.0, "moderation": 2.0, "translation":
 DEFAULT_ENGINES: dict[Task, str] = {
     "captions": "conformer",
     "moderation": "rules",
-    "translation": "",
+    "translation": shipped_translation(),
 }
 
 

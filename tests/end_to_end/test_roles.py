@@ -157,7 +157,7 @@ async def test_posts_are_judged_and_texts_get_the_translators_error(town: Town) 
         ask = {"type": "translate", "text": "hello", "target": "de", "budget_ms": 30_000}
         error = await peer.ask("error", **ask, id="t")
         assert (error["id"], error["code"]) == ("t", "unavailable")
-        assert error["message"].startswith("no translation engine was named; there is: none")
+        assert error["message"].startswith("no translation engine was named; there is: ctc")
 
 
 async def test_a_subscriber_resumes_on_another_gateway(town: Town) -> None:

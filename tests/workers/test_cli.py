@@ -208,7 +208,7 @@ def test_recordings_are_transcribed_one_after_the_other() -> None:
 
 def test_translation_without_an_engine_says_what_is_missing() -> None:
     message = told(run("translate", "hello", "--to", "de"))
-    assert message.startswith("no translation engine was named; there is: none yet")
+    assert message.startswith("no translation engine was named; there is: ctc, ")
 
 
 @pytest.mark.parametrize(

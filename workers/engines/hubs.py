@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream.core.errors import EngineMissing
+from workers.engines.registry import shipped_translation
 
 INSTALL = "pip install 'ontime[whisper]' or 'ontime[hub]'"
 SHIPPED = "conformer"
 """The engine that can be used instead: nothing has to be fetched for it."""
+SEQ2SEQ = "seq2seq"
+CTRANSLATE = "ctranslate"
 
 
 class Source(NamedTuple):
@@ -32,6 +35,7 @@ class Source(NamedTuple):
     patterns: tuple[str, ...]
     needed: tuple[str, ...]
     megabytes: int | None = None
+    instead: str = SHIPPED
 
 
 _SYSTRAN: Mapping[str, int] = {
@@ -53,6 +57,14 @@ _WHISPER: Mapping[str, tuple[str, int]] = {
     "distil-medium.en": ("Systran/faster-distil-whisper-medium.en", 789),
     "distil-large-v3": ("Systran/faster-distil-whisper-large-v3", 1513),
     "turbo": ("mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1618),
+}
+_TRANSLATION: Mapping[str, int] = {
+    "Helsinki-NLP/opus-mt-en-de": 298,
+    "Helsinki-NLP/opus-mt-en-es": 312,
+    "Helsinki-NLP/opus-mt-en-fr": 301,
+    "facebook/m2m100_418M": 1936,
+    "facebook/nllb-200-distilled-600M": 2460,
+    "OpenNMT/nllb-200-distilled-1.3B-ct2-int8": 1380,
 }
 _CTC: Mapping[str, int] = {
     "facebook/wav2vec2-base-960h": 378,
@@ -77,7 +89,26 @@ def ctc_source(model: str) -> Source:
     return Source(model, patterns, needed, _CTC.get(model))
 
 
-SOURCES: Mapping[str, Callable[[str], Source]] = {"whisper": whisper_source, "hub": ctc_source}
+def seq2seq_source(model: str) -> Source:
+    """A repository with a translation model of transformers, or a folder."""
+    needed = ("*.safetensors", "config.json", "*token*.json")
+    patterns = ("*.json", "*.model", "*.spm", "*.txt", "*.safetensors")
+    return Source(model, patterns, needed, _TRANSLATION.get(model), shipped_translation())
+
+
+def ctranslate_source(model: str) -> Source:
+    """A repository with a translation model of CTranslate2, or a folder."""
+    needed = ("model.bin", "*vocabulary*")
+    patterns = ("model.bin", "*.json", "*.txt", "*.spm", "*.model")
+    return Source(model, patterns, needed, _TRANSLATION.get(model), shipped_translation())
+
+
+SOURCES: Mapping[str, Callable[[str], Source]] = {
+    "whisper": whisper_source,
+    "hub": ctc_source,
+    SEQ2SEQ: seq2seq_source,
+    CTRANSLATE: ctranslate_source,
+}
 """By engine."""
 
 
@@ -119,8 +150,12 @@ def told_missing(source: Source) -> str:
     return (
         f"model {source.repo!r} is neither a folder nor in the cache ({constants.HF_HUB_CACHE}); "
         f"it would be fetched from {constants.ENDPOINT}/{source.repo}, {size}: "
-        f"say --allow-download, name a folder, or use the engine {SHIPPED}, which is shipped"
+        f"say --allow-download, name a folder{_instead(source)}"
     )
+
+
+def _instead(source: Source) -> str:
+    return f", or use the engine {source.instead}, which is shipped" if source.instead else ""
 
 
 def cached_models() -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -48,7 +49,28 @@ ENGINES: dict[str, Entry] = {
         "captions", "workers.engines.hub:make_engine", "hub", "facebook/wav2vec2-base-960h"
     ),
     "rules": Entry("moderation", "workers.engines.rules:make_engine"),
+    "ctc": Entry(
+        "translation",
+        "workers.engines.ctc_translation.engine:make_engine",
+        extra="translation",
+        model="FOLDER",
+    ),
+    "ctranslate": Entry(
+        "translation",
+        "workers.engines.ctranslate:make_engine",
+        extra="translation",
+        model="OpenNMT/nllb-200-distilled-1.3B-ct2-int8",
+    ),
+    "seq2seq": Entry(
+        "translation", "workers.engines.seq2seq:make_engine", "hub", "Helsinki-NLP/opus-mt-en-de"
+    ),
 }
+TRANSLATION = Path(__file__).parents[1] / "models" / "translation"
+
+
+def shipped_translation() -> str:
+    """The engine whose translation model is shipped; "" where there is none."""
+    return "ctc" if (TRANSLATION / "encoder.onnx").is_file() else ""
 
 
 def names_of(task: Task) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Rungs of our own translation model: draft, verified, refined.
 
 `draft`: encoder and CTC head, one pass each. `verified`: one pass of the decoder over all drafts,
-then repairs, which gives what greedy decoding would have. `refined`: a beam of four, sentence by
+then repairs, which gives what greedy decoding would have; where drafts cost more than they save,
+greedy decoding itself. `refined`: a beam of four, sentence by
 sentence, on top of what was verified, while there is time.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from stream.core.messages import Rung
 from workers.core.beam import Beam
+from workers.core.shortcut import Shortcut
 from workers.core.speculative import (
     ACCEPTANCES,
     Acceptance,
@@ -31,10 +33,10 @@ from workers.engines.ctc_translation.graphs import (
     Vocabulary,
     padded,
 )
+from workers.engines.registry import TRANSLATION
 from workers.engines.texts import Said, Sentence, TextEngine
 from workers.ports import Card
 
-FOLDER = Path(__file__).parents[2] / "models" / "translation"
 SOURCES = ("en",)
 SOURCE_PIECES = 250
 """A source is cut behind so many pieces; texts.py hands over far fewer of anything but noise."""
@@ -53,7 +55,7 @@ def open_drafting(
     model: str = "", acceptance: AcceptanceName = "strict", beam: int = 4
 ) -> Drafting:
     """Raises EngineMissing."""
-    folder = Path(model) if model else FOLDER
+    folder = Path(model) if model else TRANSLATION
     graphs = Graphs(folder)
     vocabulary = Vocabulary(folder / "pieces.model")
     return Drafting(graphs, vocabulary, ACCEPTANCES[acceptance], beam)
@@ -77,16 +79,17 @@ class Drafting:
             languages=tuple(vocabulary.tags),
             sources=SOURCES,
         )
-        self._graphs = graphs
+        self.graphs = graphs
         self._vocabulary = vocabulary
         self._acceptance = acceptance
         self._beam = beam
         self._clock = clock
+        self._shortcut = Shortcut()
 
     def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
         vocabulary = self._vocabulary
         sources = [vocabulary.source(each.text, each.target, SOURCE_PIECES) for each in sentences]
-        memory = self._graphs.encode(sources)
+        memory = self.graphs.encode(sources)
         drafts = self._drafts(rung, sentences, memory)
         if rung is Rung.DRAFT:
             return [Said(vocabulary.text(draft), rung, drafted=len(draft)) for draft in drafts]
@@ -107,9 +110,18 @@ class Drafting:
             if rung is not Rung.DRAFT and len(each.draft) >= COVERS * len(each.text)
         }
         missing = [row for row in range(len(sentences)) if row not in shown]
-        drawn = self._graphs.draft(memory.rows(missing)) if missing else []
-        shown.update(zip(missing, drawn, strict=True))
-        return [shown[row] for row in range(len(sentences))]
+        if missing and (rung is Rung.DRAFT or self._wants_draft(memory, sentences)):
+            began = self._clock()
+            drawn = self.graphs.draft(memory.rows(missing))
+            self._shortcut.drafted(int(memory.length[missing].sum()), self._clock() - began)
+            shown.update(zip(missing, drawn, strict=True))
+        return [shown.get(row, []) for row in range(len(sentences))]
+
+    def _wants_draft(self, memory: Memory, sentences: Sequence[Sentence]) -> bool:
+        """Else the decoder says everything itself, which gives the same text."""
+        hurry = [left_s for each in sentences if (left_s := each.left()) is not None]
+        tokens, rows = int(memory.length.sum()), len(sentences)
+        return self._shortcut.wants_draft(tokens, rows, min(hurry, default=None))
 
     def _verify(
         self, memory: Memory, drafts: Sequence[Sequence[int]], sentences: Sequence[Sentence]
@@ -126,7 +138,7 @@ class Drafting:
             )
             for draft, limit, sentence in zip(drafts, limits, sentences, strict=True)
         ]
-        cache = _Cache(self._graphs, len(told), max(limits))
+        cache = _Cache(self.graphs, len(told), max(limits))
         steps = Steps()
         while going := [
             row
@@ -134,8 +146,13 @@ class Drafting:
             if not each.done and steps.fit(sentences[row].left())
         ]:
             began = self._clock()
-            cache.read(memory, {row: told[row] for row in going})
-            steps.took(self._clock() - began)
+            read = cache.read(memory, {row: told[row] for row in going})
+            steps.took(took_s := self._clock() - began)
+            if read == len(going):
+                self._shortcut.stepped(read, took_s)
+        for each, draft in zip(told, drafts, strict=True):
+            if draft:
+                self._shortcut.stood(each.first / len(draft))
         return told
 
     def _said(self, told: Speculation, draft: Sequence[int]) -> Said:
@@ -154,7 +171,7 @@ class Drafting:
         if verified.rung is not Rung.VERIFIED or sentence.prefix:
             return verified
         beam = Beam(start=BEGIN, end=END, limit=limit_of(int(memory.length[0])), width=self._beam)
-        past = np.zeros((self._graphs.layers, 1, 0, self._graphs.cache_width), np.float32)
+        past = np.zeros((self.graphs.layers, 1, 0, self.graphs.cache_width), np.float32)
         steps = Steps()
         while not beam.done:
             if not steps.fit(sentence.left()):
@@ -163,7 +180,7 @@ class Drafting:
             tokens = np.array([[token] for token in beam.feed()], np.int64)
             rows = len(tokens)
             length = np.full(rows, past.shape[2], np.int64)
-            best, new = self._graphs.read(tokens, memory.rows([0] * rows), past, length)
+            best, new = self.graphs.read(tokens, memory.rows([0] * rows), past, length)
             parents = beam.take(Best(best.tokens[:, 0], best.scores[:, 0]))
             past = np.concatenate([past, new], 2)[:, parents]
             steps.took(self._clock() - began)
@@ -174,23 +191,26 @@ class _Cache:
     """Keys and values of each row's tokens that stand."""
 
     def __init__(self, graphs: Graphs, rows: int, limit: int) -> None:
-        self._graphs = graphs
+        self.graphs = graphs
         self._kept = np.zeros((graphs.layers, rows, limit + 2, graphs.cache_width), np.float32)
         self._length = np.zeros(rows, np.int64)
 
-    def read(self, memory: Memory, told: dict[int, Speculation]) -> None:
-        """One pass over what each row wants read, and each is told what came out."""
+    def read(self, memory: Memory, told: dict[int, Speculation]) -> int:
+        """One pass over what each row wants read, and each is told what came out; returns how many
+        tokens were read.
+        """
         rows = list(told)
         tokens, counts = padded([each.feed() for each in told.values()])
         length = self._length[rows]
         past = self._kept[:, rows, : int(length.max())]
-        best, new = self._graphs.read(tokens, memory.rows(rows), past, length)
+        best, new = self.graphs.read(tokens, memory.rows(rows), past, length)
         for place, (row, each) in enumerate(told.items()):
             count = int(counts[place])
             stood = each.take(Best(best.tokens[place, :count], best.scores[place, :count]))
             at = int(length[place])
             self._kept[:, row, at : at + stood] = new[:, place, :stood]
             self._length[row] = at + stood
+        return int(counts.sum())
 
 
 def limit_of(source_length: int) -> int:

@@ -1,0 +1,295 @@
+"""What translation costs on one core, what the ladder makes of it under load, and how text grows.
+
+Times are CPU time of one thread, so that a busy machine changes them little. The rungs of our own
+model (`--model FOLDER`, else the shipped one) are put together from the steps that they take for a
+sentence of 20 tokens, so that weights which say nothing sensible (`random`, as in the tests) still
+give true times. Only trained weights give BLEU (`--data DIR`), acceptance and erasure.
+
+`--hub PRETRAINED`: a folder of transformers' Marian and, in `PRETRAINED/ct2`, the same for
+CTranslate2: greedy search beside verification of drafts that are right up to some token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from bench.figures import last_line, row
+from bench.simulation import MAX_BATCH, Engine, Load, Simulation
+from stream.core.messages import Rung, Translation
+from workers.core.growing import Growth, erased
+from workers.core.profile import LatencyProfile
+from workers.core.schedule import Job, Limits, Schedule
+from workers.engines.ctc_translation.engine import Drafting, open_drafting
+from workers.engines.ctc_translation.graphs import BEGIN, Graphs, Memory
+from workers.engines.texts import Sentence
+from workers.engines.verifying import Autoregressive
+
+TOKENS = 20
+BEAM = 4
+STOOD = 0.5
+"""The share of a draft that stands in the first pass, where nothing was measured: the goal."""
+DEADLINE_S = 0.15
+ASSUMED = {Rung.DRAFT: 0.92, Rung.VERIFIED: 1.0}
+"""A draft's quality beside greedy decoding's, where nothing was measured: the goal."""
+LOADS = (0.3, 0.6, 0.9, 1.2)
+
+
+def timed(step: Callable[[], object], runs: int) -> float:
+    """Median milliseconds of CPU; the first two runs are left out."""
+    found = []
+    for _ in range(runs + 2):
+        began = time.process_time()
+        step()
+        found.append((time.process_time() - began) * 1000)
+    return median(found[2:])
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Milliseconds of each step for `rows` sentences of TOKENS tokens together."""
+
+    rows: int
+    encode: float
+    draft: float
+    verify: float
+    step: float
+    beam_step: float
+
+    def rungs(self, stood: float) -> dict[str, float]:
+        """Milliseconds of each way to translate; of a draft the share `stood` stands at once."""
+        drafted = self.encode + self.draft
+        repaired = round((1 - stood) * TOKENS)
+        return {
+            "draft": drafted,
+            "verified, all stands": drafted + self.verify,
+            f"verified, {stood:.0%} stands": drafted + self.verify + repaired * self.step,
+            "greedy": self.encode + (TOKENS + 1) * self.step,
+            f"beam {BEAM}": self.encode + (TOKENS + 1) * self.beam_step,
+        }
+
+
+def measure(graphs: Graphs, rows: int, runs: int) -> Steps:
+    sources = [[4, *range(20, 20 + TOKENS - 2), 2]] * rows
+    memory = graphs.encode(sources)
+    beams = memory.rows(np.repeat(np.arange(rows), BEAM))
+    return Steps(
+        rows,
+        timed(lambda: graphs.encode(sources), runs),
+        timed(lambda: graphs.draft(memory), runs),
+        timed(reading(graphs, memory, TOKENS + 1, 0), runs),
+        timed(reading(graphs, memory, 1, TOKENS // 2), runs),
+        timed(reading(graphs, beams, 1, TOKENS // 2), runs),
+    )
+
+
+def reading(graphs: Graphs, memory: Memory, new: int, past: int) -> Callable[[], object]:
+    rows = len(memory.length)
+    tokens = np.full((rows, new), BEGIN, np.int64)
+    cache = np.zeros((graphs.layers, rows, past, graphs.cache_width), np.float32)
+    length = np.full(rows, past, np.int64)
+    return lambda: graphs.read(tokens, memory, cache, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Load):
+    """Texts of one length to translate, each within the deadline."""
+
+    def job(self, number: int, now: float, chance: Random) -> Job:
+        channel = str(chance.randrange(self.channels))
+        return Job(str(number), channel, now + DEADLINE_S, TOKENS, self.rungs)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs(Engine):
+    """Milliseconds for one sentence and for eight together become a line for each rung."""
+
+    verified_fixed_s: float = 0.0
+    verified_each_s: float = 0.0
+
+    def mean_s(self, rung: Rung, batch: int) -> float:
+        if rung is Rung.VERIFIED:
+            return self.verified_fixed_s + self.verified_each_s * batch
+        return self.fixed_s + self.each_s * batch
+
+
+def line_of(one_ms: float, eight_ms: float) -> tuple[float, float]:
+    each_s = max((eight_ms - one_ms) / 7, 1e-3) / 1000
+    return max(one_ms / 1000 - each_s, 1e-5), each_s
+
+
+def costs(one: dict[str, float], eight: dict[str, float], verified: str) -> Costs:
+    draft, better = (line_of(one[name], eight[name]) for name in ("draft", verified))
+    return Costs(*draft, verified_fixed_s=better[0], verified_each_s=better[1])
+
+
+def scheduled(engine: Costs) -> Schedule:
+    """Has seen a few runs of each size, and goes on learning."""
+    profile, chance = LatencyProfile(), Random(1)
+    for rung in (Rung.DRAFT, Rung.VERIFIED):
+        for batch in (1, 2, 4, 8, 16, 32) * 4:
+            profile.observe(rung, TOKENS, batch, engine.draw_s(rung, batch, chance), now=0.0)
+    return Schedule(profile, Limits(max_batch=MAX_BATCH, guard_s=0.0))
+
+
+def ladder(
+    one: dict[str, float], eight: dict[str, float], quality: dict[Rung, float], seeds: int
+) -> list[dict[str, Any]]:
+    """Goodput, and quality a text (nothing counts 0), of three ways under the same bursts."""
+    verified = next(name for name in one if "%" in name)
+    both = costs(one, eight, verified)
+    rivals: dict[str, tuple[Costs, tuple[Rung, ...]]] = {
+        "ladder": (both, (Rung.DRAFT, Rung.VERIFIED)),
+        "always greedy": (costs(one, eight, "greedy"), (Rung.VERIFIED,)),
+        "always draft": (both, (Rung.DRAFT,)),
+    }
+    found = []
+    for load in LOADS:
+        rate = load * both.capacity()
+        for name, (engine, rungs) in rivals.items():
+            texts = Texts(rate=rate, rungs=rungs)
+            played = [
+                Simulation(scheduled(engine), engine, texts, 20.0, seed).play().shares()
+                for seed in range(seeds)
+            ]
+            goodput = sum(each["goodput"] for each in played) / seeds
+            better = sum(each["verified"] for each in played) / seeds
+            worth = better * quality[Rung.VERIFIED] + (goodput - better) * quality[Rung.DRAFT]
+            shown = {"load": load, "rate": round(rate, 1), "way": name}
+            found.append(shown | {"goodput": round(goodput, 4), "quality": round(worth, 4)})
+    return found
+
+
+def growing(model: Drafting, lines: Iterable[str], rung: Rung) -> dict[str, float]:
+    """Captions word by word: erased words of the shown text, beside those of the final texts."""
+    taken_back = final_words = 0
+    for line in lines:
+        growth, words = Growth("de"), line.split()
+        for count in range(1, len(words) + 1):
+            before = growth.shown
+            told = Sentence(
+                " ".join(words[:count]),
+                "en",
+                "de",
+                draft=growth.whole,
+                prefix=before.text[: before.stable] if count < len(words) else "",
+            )
+            (said,) = model.translate(rung, [told])
+            shown = growth.revise(said.text) if count < len(words) else growth.finish(said.text)
+            taken_back += erased(before.text, shown.text)
+        final_words += len(growth.shown.text.split())
+    return {"normalised_erasure": round(taken_back / max(final_words, 1), 4)}
+
+
+def events(translations: Sequence[Translation]) -> dict[str, float]:
+    """Of translations as a subscriber met them: normalised erasure, and the share that was late."""
+    shown: dict[tuple[str, str], str] = {}
+    taken_back = words = 0
+    for each in translations:
+        key = (each.segment, each.language)
+        taken_back += erased(shown.get(key, ""), each.text)
+        shown[key] = each.text
+        words += len(each.text.split()) if each.final else 0
+    late = sum(each.late for each in translations)
+    return {
+        "translations": len(translations),
+        "normalised_erasure": round(taken_back / max(words, 1), 4),
+        "late": round(late / max(len(translations), 1), 4),
+    }
+
+
+def quality(model: Drafting, data: Path, most: int) -> dict[str, Any]:
+    """BLEU on the Tatoeba tests by rung, and how much of the drafts stood in the first pass."""
+    import sacrebleu
+
+    found: dict[str, Any] = {}
+    drafted = stood = 0
+    for language in model.card.languages:
+        path = data / "translation" / f"test.tatoeba.en-{language}.tsv.xz"
+        with lzma.open(path, "rt", encoding="utf-8") as lines:
+            pairs = [line.rstrip("\n").split("\t")[:2] for line in lines][:most]
+        for rung in model.card.rungs:
+            said = [
+                each
+                for at in range(0, len(pairs), 16)
+                for each in model.translate(
+                    rung, [Sentence(source, "en", language) for source, _ in pairs[at : at + 16]]
+                )
+            ]
+            bleu = sacrebleu.corpus_bleu([each.text for each in said], [[t for _, t in pairs]])
+            found[f"bleu_{language}_{rung}"] = round(bleu.score, 2)
+            if rung is Rung.VERIFIED:
+                drafted += sum(each.drafted for each in said)
+                stood += sum(each.accepted for each in said)
+    return {**found, "accepted_in_first_pass": round(stood / max(drafted, 1), 4)}
+
+
+def hub(folder: Path, runs: int) -> dict[str, Any]:
+    """Milliseconds of greedy search, and of verification where so many tokens of a draft stand."""
+    from workers.engines.ctranslate import CTranslate
+    from workers.engines.seq2seq import load
+
+    models: dict[str, Autoregressive] = {
+        "transformers": load(folder, "opus-mt-en-de"),
+        "ctranslate2": CTranslate(folder / "ct2", "opus-mt-en-de"),
+    }
+    sentence = Sentence("the quick brown fox jumps over one lazy sleeping dog", "en", "de")
+    found: dict[str, Any] = {}
+    for name, model in models.items():
+        right = model.verify(sentence, [], [], lambda: None).tokens
+        wrong = right[0]
+        for stood in (0, len(right) // 2, len(right) - 1, len(right)):
+            draft = [*right[:stood], *([wrong] * (len(right) > stood > 0)), *right[stood + 1 :]]
+            verify = partial(model.verify, sentence, draft if stood else [], [], lambda: None)
+            took = timed(verify, runs)
+            found[f"{name}_{stood}_of_{len(right)}"] = round(took, 2)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="", help="a folder; default: the shipped model")
+    parser.add_argument("--random", action="store_true", help="its weights say nothing sensible")
+    parser.add_argument("--data", type=Path, help="the folder with translation/test.*: for BLEU")
+    parser.add_argument("--most", type=int, default=500, help="test sentences a language")
+    parser.add_argument("--hub", type=Path, help="a Marian folder, with ct2/ in it")
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    model = open_drafting(options.model)
+    graphs = model.graphs
+    figures: dict[str, Any] = {"weights": "random" if options.random else "trained"}
+    if options.data and not options.random:
+        figures["quality"] = quality(model, options.data, options.most)
+    stood = figures.get("quality", {}).get("accepted_in_first_pass", STOOD)
+    one = measure(graphs, 1, options.runs).rungs(stood)
+    eight = measure(graphs, 8, options.runs).rungs(stood)
+    figures["ms_one"] = {name: round(took, 2) for name, took in one.items()}
+    figures["ms_eight"] = {name: round(took, 2) for name, took in eight.items()}
+    for name in one:
+        print(row(name, {"ms": round(one[name], 2), "eight": round(eight[name], 2)}))
+    figures["quality_by_rung"] = {str(rung): worth for rung, worth in ASSUMED.items()}
+    figures["ladder"] = ladder(one, eight, ASSUMED, options.seeds)
+    for each in figures["ladder"]:
+        print(row(f"{each['way']} at {each['load']}", each))
+    if options.data and not options.random:
+        with lzma.open(options.data / "translation" / "test.captions.en-de.tsv.xz", "rt") as lines:
+            heard = [line.split("\t")[0] for line in lines][:100]
+        figures["growing"] = growing(model, heard, Rung.VERIFIED)
+    if options.hub:
+        figures["hub_ms"] = hub(options.hub, options.runs)
+    print(last_line("translation", figures))
+
+
+if __name__ == "__main__":
+    main()
