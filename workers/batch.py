@@ -6,15 +6,18 @@ import itertools
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from stream.core.errors import EngineError, Unavailable
 from stream.core.messages import Latency, Message, Rung, Translation, Verdict
 from stream.core.policies import Policy
+from stream.core.records import AUTO
 from workers.core.policy import Findings
 from workers.exceptions import Exceptions
+from workers.languages import load_detector
 from workers.moderation import degraded_verdict, make_verdict, question
-from workers.ports import Answer, Question, Render, Rendered, RunsEngine, Scored
+from workers.ports import Answer, Card, Question, Render, Rendered, RunsEngine, Scored
 
 BATCH = 32
 PATIENCE_S = 120.0
@@ -84,8 +87,32 @@ def tell_verdict(policy: Policy, rung: Rung) -> Tell:
     return tell
 
 
-def ask_translation(source: str, target: str) -> Ask:
-    return lambda text: Render(text=text, source=source, target=target)
+def ask_translation(
+    source: str, target: str, card: Card | None = None, budget_ms: int | None = None
+) -> Ask:
+    """Of the engine with this `card`: the source may then be `auto`.
+
+    Raises Unavailable for a language that it does not offer.
+    """
+    sources = (card.sources or card.languages[:1]) if card else ()
+    for name, found, offered in (
+        ("source", source, (*sources, AUTO)),
+        ("target", target, card.languages if card else ()),
+    ):
+        if card and found not in offered:
+            raise Unavailable(f"{name} is {found}, expected one of {', '.join(offered)}")
+
+    def ask(text: str) -> Render:
+        left_s = None if budget_ms is None else budget_ms / 1000
+        return Render(text=text, source=recognised(text), target=target, left_s=left_s)
+
+    def recognised(text: str) -> str:
+        if source != AUTO:
+            return source
+        found = load_detector().detect(text, sources)
+        return found[0].language if found else sources[0]
+
+    return ask
 
 
 def tell_translation(target: str, rung: Rung, budget_ms: int | None) -> Tell:
@@ -100,9 +127,11 @@ def tell_translation(target: str, rung: Rung, budget_ms: int | None) -> Tell:
             text=answer.text,
             stable=len(answer.text),
             language=target,
-            rung=rung,
+            acceptance="relaxed" if answer.relaxed else UNSET,
+            rung=answer.rung or rung,
             latency=latency,
             budget_ms=budget_ms or 0,
+            degraded=answer.rung not in {None, rung},
         )
 
     return tell

@@ -154,7 +154,9 @@ def gate(
 def translate(
     text: Annotated[str, typer.Argument(help="A text, or - for one a line of standard input.")],
     to: Annotated[str, typer.Option(help="The language wanted, as de.")],
-    source: Annotated[str, typer.Option("--from", help="The language given.")] = "en",
+    source: Annotated[
+        str, typer.Option("--from", help="The language given; auto: whichever it is.")
+    ] = "en",
     json: Json = False,
     budget_ms: Budget = None,
     engine: Engine = "",

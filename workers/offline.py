@@ -146,7 +146,8 @@ async def translate_texts(
     """The translation of a text, or of each line of standard input (`-`)."""
     async with _process(engine, "translation") as process:
         rung = process.card.rungs[-1]
-        ask, tell = ask_translation(source, target), tell_translation(target, rung, budget_ms)
+        ask = ask_translation(source, target, process.card, budget_ms)
+        tell = tell_translation(target, rung, budget_ms)
         found = answers(process, rung, _texts(text), ask, tell, budget_ms=budget_ms)
         await _print(found, show)
 

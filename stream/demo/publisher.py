@@ -29,12 +29,16 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
-    """Recordings with `pause_s` of silence after each; chat (author and text) as a person types."""
+    """Recordings with `pause_s` of silence after each; chat (author and text) as a person types.
+
+    `translate`: subtitles that are asked for; they come where an engine offers them.
+    """
 
     recordings: Sequence[Path]
     chat: Sequence[Mapping[str, str]]
     pause_s: float = 1.0
     chat_every_s: float = 4.0
+    translate: tuple[str, ...] = ("de", "fr", "es")
 
 
 def bundled() -> Programme:
@@ -67,7 +71,7 @@ async def _again(talk: Callable[[], Awaitable[None]]) -> None:
 
 async def _speak(server: Server, programme: Programme, decode: Decode, clock: Clock) -> None:
     async with connected(server) as client:
-        await client.send(Open(id="demo", channel=DEMO_CHANNEL))
+        await client.send(Open(id="demo", channel=DEMO_CHANNEL, translate=programme.translate))
         await client.expect(Opened, "demo")
         async with asyncio.TaskGroup() as tasks:
             listener = tasks.create_task(_listen(client))

@@ -20,7 +20,7 @@ from workers.batch import (
     tell_translation,
     tell_verdict,
 )
-from workers.ports import Answer, Judge, Question, Render, Rendered, Scored
+from workers.ports import Answer, Card, Judge, Question, Render, Rendered, Scored
 
 POLICY = Policy(words=("frogs",), late="block")
 
@@ -126,3 +126,25 @@ async def test_texts_are_translated() -> None:
 async def test_a_translation_that_is_not_there_in_time_is_an_error_that_says_so() -> None:
     with pytest.raises(Unavailable, match="no translation was ready within 50 ms"):
         await translate(["!error"], 50)
+
+
+CARD = Card(
+    name="t", task="translation", rungs=(Rung.DRAFT,), languages=("de",), sources=("en", "fr")
+)
+
+
+def test_a_language_that_is_not_offered_is_refused_before_anything_runs() -> None:
+    for source, target, told in (
+        ("en", "xx", "target is xx, expected one of de"),
+        ("xx", "de", "source is xx, expected one of en, fr, auto"),
+    ):
+        with pytest.raises(Unavailable, match=told):
+            ask_translation(source, target, CARD)
+
+
+def test_the_source_of_each_line_is_recognised_where_none_is_given() -> None:
+    ask = ask_translation("auto", "de", CARD, budget_ms=50)
+    english, french = ask("Good morning to you all"), ask("Bonjour à tous mes amis")
+    assert isinstance(english, Render)
+    assert isinstance(french, Render)
+    assert (english.source, french.source, english.left_s) == ("en", "fr", 0.05)
