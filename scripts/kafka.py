@@ -160,6 +160,7 @@ class Broker:
         self._jars = jars
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._starts = 0
         folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
@@ -186,6 +187,13 @@ class Broker:
                 cwd=self._folder,
                 start_new_session=True,
             )
+        # Whoever is killed has no last words: its end of the guard's pipe closes all the same.
+        self._guard = subprocess.Popen(
+            ["sh", "-c", f"cat >/dev/null; kill -9 {self._process.pid}"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         atexit.register(self.kill)
 
     def wait_ready(self, timeout_s: float = 60.0) -> None:
@@ -220,10 +228,19 @@ class Broker:
     def kill(self) -> None:
         """End it at once, as a crash would."""
         if self._process is not None:
+            self._dismiss_guard()
             self._process.kill()
             self._process.wait()
             self._process = None
             atexit.unregister(self.kill)
+
+    def _dismiss_guard(self) -> None:
+        """Before the node ends: another process may get its number."""
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.kill()
+            self._guard.wait()
+            self._guard.stdin.close()
+            self._guard = None
 
     def pause(self) -> None:
         """Freeze it: connections stand, nothing is answered."""

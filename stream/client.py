@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Message)
 KEPT = 10_000
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
-HOPELESS = frozenset({CloseCode.POLICY, CloseCode.NO_TOKEN, CloseCode.NOT_ALLOWED})
+HOPELESS = frozenset({CloseCode.POLICY, CloseCode.NOT_ALLOWED})
 
 
 class ServerGone(BusError):
@@ -73,15 +73,15 @@ class Client:
         self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
 
     async def send(self, request: ClientMessage) -> None:
-        """Raises ServerGone."""
+        """Raises ServerGone, NoToken."""
         await self._write(wire.encode_request(request).decode())
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Samples of the channel that this connection has opened. Raises ServerGone."""
+        """Samples of the channel that this connection has opened. Raises ServerGone, NoToken."""
         await self._write(pcm)
 
     async def receive(self) -> ServerMessage:
-        """The next message. Raises ServerGone, which tells the code and the reason."""
+        """The next message. Raises ServerGone, which tells the code and the reason, or NoToken."""
         return self._kept.popleft() if self._kept else await self._read()
 
     async def expect(self, kind: type[M], id: str | None = None) -> M:  # noqa: A002
@@ -171,9 +171,11 @@ def _pauses() -> Iterator[float]:
         longest = min(2 * longest, LONGEST_PAUSE_S)
 
 
-def _gone(error: ConnectionClosed) -> ServerGone:
+def _gone(error: ConnectionClosed) -> ServerGone | NoToken:
     close = error.rcvd
     if close is None:
         return ServerGone("the server closed the connection without a word")
     told = f"the server closed the connection: {int(close.code)} {close.reason}"
+    if close.code == CloseCode.NO_TOKEN:
+        return NoToken(told.strip())
     return ServerGone(told.strip(), int(close.code))

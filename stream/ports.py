@@ -46,7 +46,11 @@ class Reader(Protocol):
         """The next owner starts at these offsets. Logs no longer assigned are left out silently."""
 
     async def close(self) -> None:
-        """Leave the group; what is not committed is read again by others."""
+        """Stop reading; what is not committed is read again.
+
+        On Kafka a member keeps its logs for the session time, for one that comes back under its
+        name; then, and in memory at once, they go to others.
+        """
 
 
 class Bus(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stream.core import wire
 from stream.core.errors import Malformed
+from stream.core.fence import Fence, voice_of
 from stream.core.records import Claim, Log, Origin, Position, Record, Topic, Voice
 from stream.ports import Bus, Clock
 from workers.role import Role, Told
@@ -18,7 +19,8 @@ class Takeover:
     """Takes logs over for a role.
 
     The claim is written first, so that whoever reads the results in order hears no earlier owner
-    after it; what was said before it is then read back, `past_s` seconds at most.
+    after it; what was said before it is then read back, `past_s` seconds at most. What the fence
+    kept from everybody was not said: this owner says it anew, even if it was itself who spoke.
     """
 
     bus: Bus
@@ -47,21 +49,28 @@ class Takeover:
     async def _past(self, claimed: Position) -> list[Told]:
         reader = await self.bus.tail([claimed.log], self.past_s)
         told: list[Told] = []
+        fence = Fence()
         reached = -1
         try:
             while reached < claimed.offset:
                 batch = await reader.read(self.read, self.wait_s)
                 for record in batch.records:
                     reached = record.offset
-                    told += _told(record)
+                    told += _told(record, fence)
         finally:
             await reader.close()
         return told
 
 
-def _told(record: Record) -> list[Told]:
-    """A result with its origin; what cannot be read says nothing."""
+def _told(record: Record, fence: Fence) -> list[Told]:
+    """A result with its origin; what cannot be read, or was not to be heard, says nothing."""
     try:
-        return [Told(*wire.decode_result(record))]
+        result, origin = wire.decode_result(record)
     except Malformed:
         return []
+    log, at = record.log, record.timestamp
+    if isinstance(result, Claim):
+        fence.claim(log, result.owner, at, result.voice)
+    elif not fence.admits(log, origin.owner, at, voice_of(result)):
+        return []
+    return [Told(result, origin)]

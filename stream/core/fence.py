@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stream.core.records import Log, Topic, Voice
+from stream.core.messages import Translation
+from stream.core.records import Log, Result, Topic, Voice
 
 FENCED = frozenset({Topic.CAPTIONS, Topic.PARTIALS, Topic.TRANSLATIONS})
 """Logs in which each voice has one owner; verdicts and events come from many."""
@@ -50,3 +51,8 @@ class Fence:
             return False
         owner.heard = at
         return True
+
+
+def voice_of(result: Result) -> Voice:
+    """Whose owner a result must come from."""
+    return "translations" if isinstance(result, Translation) else "captions"

@@ -20,7 +20,7 @@ from stream.core.cursor import (
 )
 from stream.core.errors import Malformed, Unavailable
 from stream.core.faults import shorten
-from stream.core.fence import Fence
+from stream.core.fence import Fence, voice_of
 from stream.core.history import LOOSE, Delivery
 from stream.core.hub import Filter
 from stream.core.messages import Caption, Fact, Translation, Verdict, is_durable
@@ -36,7 +36,6 @@ from stream.core.records import (
     Record,
     Result,
     Truncation,
-    Voice,
 )
 
 
@@ -198,8 +197,8 @@ class Results:
         return self._positions
 
     def _admits(self, result: Result, origin: Origin, record: Record) -> bool:
-        voice: Voice = "translations" if isinstance(result, Translation) else "captions"
-        return self.fence.admits(record.log, origin.owner, record.timestamp, voice)
+        at, voice = record.timestamp, voice_of(result)
+        return self.fence.admits(record.log, origin.owner, at, voice)
 
     def _fresh(self, fact: Fact, record: Record, at: float) -> Fact | None:
         """The fact, or None where it came before."""

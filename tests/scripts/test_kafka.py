@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.kafka import Broker, Cluster, Unavailable, ensure_commands, fetch, free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 30.0
 
 
 def nothing(name: str) -> None:
@@ -75,3 +81,30 @@ def test_a_cluster_that_cannot_start_leaves_nothing_running(
     for broker in cluster.brokers:
         with pytest.raises(RuntimeError):
             broker.pause()
+
+
+STARTING = """
+import signal, sys
+from pathlib import Path
+from scripts.kafka import Broker
+folder = Path(sys.argv[1])
+broker = Broker(folder, folder / "1", 1, 0, {})
+broker.start()
+print(broker.pid, flush=True)
+signal.pause()
+"""
+
+
+def test_a_broker_does_not_outlive_whoever_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "java").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    command = [sys.executable, "-c", STARTING, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        broker = os.pidfd_open(int(starter.stdout.readline()))
+        starter.kill()
+        assert select.select([broker], [], [], PATIENCE_S)[0] == [broker]
+        os.close(broker)

@@ -69,6 +69,20 @@ async def test_it_is_told_all_that_stands_before_its_claim_in_order(bus: MemoryB
     assert told[-1].result == Claim(owner="new")
 
 
+async def test_what_a_zombie_said_does_not_count_not_even_when_it_is_the_owner_again(
+    bus: MemoryBus,
+) -> None:
+    """Else a final that nobody heard would never be said: its audio counted as settled."""
+    first, second = listener("one"), listener("two")
+    await Takeover(bus=bus, role=first, clock=AnchoredClock()).take(LOG)
+    await say(bus, Topic.CAPTIONS, "heard", "one")
+    await Takeover(bus=bus, role=second, clock=AnchoredClock()).take(LOG)
+    await say(bus, Topic.CAPTIONS, "said in its sleep", "one")
+    await Takeover(bus=bus, role=first, clock=AnchoredClock()).take(LOG)
+    _, told = first.adopted
+    assert [each.result.text for each in told if hasattr(each.result, "text")] == ["heard"]
+
+
 async def test_a_role_without_a_past_claims_nothing(bus: MemoryBus) -> None:
     role = Moderation(Card(name="t", task="moderation", rungs=(Rung.DRAFT,)), "new")
     await Takeover(bus=bus, role=role, clock=AnchoredClock()).take(Log(Topic.POSTS, 1))
