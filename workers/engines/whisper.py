@@ -202,7 +202,8 @@ class WhisperDecoder:
             window.encoded,
             [[*prompt, *accepted]],
             beam_size=beam,
-            max_length=min(self._whisper.max_length, len(prompt) + most),
+            # of which CTranslate2 gives half to the text, and the prompt counts
+            max_length=min(self._whisper.max_length, max(2 * most, len(prompt) + most)),
             return_scores=True,
             return_no_speech_prob=True,
         )

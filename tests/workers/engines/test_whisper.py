@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from faster_whisper import WhisperModel
 
 from stream.core.errors import EngineMissing
 from stream.core.messages import Rung, Word
@@ -113,17 +115,48 @@ def test_silence_that_the_model_is_sure_of_says_nothing(
     assert decoder.end(spoken(SPEECH[20_000:68_000])) == []
 
 
-@pytest.mark.parametrize("language", ["en", "de-AT", "tlh"])
-def test_a_channels_language_and_hotwords_reach_the_model(
-    decoder: WhisperDecoder, language: str
-) -> None:
-    """English is all that this one knows: the others are heard as what they sound like."""
+def told(language: str, *hotwords: str) -> Audio:
+    return Audio(stream="s", start=0, pcm=b"", language=language, hotwords=hotwords)
+
+
+def test_a_channels_language_and_hotwords_are_heeded(decoder: WhisperDecoder) -> None:
+    """English is all that this model knows, so German is heard as what it sounds like."""
     assert isinstance(decoder, Attentive)
-    state = spoken(SPEECH[20_000:68_000])
-    question = Audio(stream="s", start=0, pcm=b"", language=language, hotwords=("Ahornallee",))
-    decoder.heed(state, question, Rung.REFINED)
-    assert (state.language, state.hotwords) == (language, ("Ahornallee",))
+    state, plain = spoken(SPEECH[20_000:68_000]), spoken(SPEECH[20_000:68_000])
+    decoder.heed(state, told("de", "Ahornallee", "Neckar"), Rung.REFINED)
     decoder.rest([state])
+    assert decoder.read(state) != decoder.read(plain)
+
+
+class Polyglot:
+    """The model, as one of many languages that hears German: tiny ones never count as such."""
+
+    is_multilingual = True
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def detect_language(self, encoded: object) -> list[list[tuple[str, float]]]:
+        return [[("<|de|>", 0.9), ("<|en|>", 0.1)]]
+
+
+@pytest.mark.parametrize(
+    ("language", "heard_as"), [("en", "en"), ("de", "de"), ("de-AT", "de"), ("tlh", "de")]
+)
+def test_a_model_of_many_languages_follows_the_channel(
+    tiny_whisper: Path, language: str, heard_as: str
+) -> None:
+    """Where it does not know the channel's language, it hears which one it is."""
+    inner = WhisperModel(str(tiny_whisper), device="cpu", compute_type="int8", cpu_threads=1)
+    inner.model = Polyglot(inner.model)
+    decoder, state = WhisperDecoder(inner, "", 1), spoken(SPEECH[20_000:68_000])
+    decoder.heed(state, told(language), Rung.REFINED)
+    window = decoder._hear(state)
+    assert window is not None
+    assert window.words.language_code == heard_as
     assert decoder.read(state)
 
 
