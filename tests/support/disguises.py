@@ -24,7 +24,7 @@ DISGUISES: dict[str, Disguise] = {
     "leet": lambda word, rng: word[0] + "".join(SIGNS.get(c, c) for c in word[1:-1]) + word[-1],
     "spaced": lambda word, rng: rng.choice(" .-_*").join(word),
     "dragged": lambda word, rng: word[0] + word[1] * rng.randint(3, 9) + word[2:],
-    "cut": lambda word, rng: word[:3] + rng.choice("-.*_~") + word[3:],
+    "cut": lambda word, rng: word[:3] + rng.choice("-.*_~") * (len(word) > 4) + word[3:],
     "tagged": lambda word, rng: f"{word[:2]}<b></b>{word[2:]}",
     "entities": lambda word, rng: "".join(f"&#{ord(c)};" for c in word),
 }  # fmt: skip

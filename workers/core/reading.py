@@ -79,11 +79,9 @@ class Reader:
         return found[0]
 
     def _mend(self, found: re.Match[str]) -> str:
-        """`sh.it` becomes a word where it is one and its parts are not."""
-        whole, parts = _CUTTER.sub("", found[0]), _CUTTER.split(found[0])
-        if len(whole) < _MENDED_LEAST or whole not in self._known:
-            return found[0]
-        return found[0] if all(len(p) > 1 and p in self._known for p in parts) else whole
+        """`sh.it` becomes a word where it is one."""
+        whole = _CUTTER.sub("", found[0])
+        return whole if len(whole) >= _MENDED_LEAST and whole in self._known else found[0]
 
     def _shorten(self, found: re.Match[str]) -> str:
         """Letters that stand three times or more become two where that is a word, else one."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from stream.core.errors import EngineError, EngineMissing
 from stream.core.messages import Rung
@@ -30,9 +31,6 @@ MODEL = Path(__file__).parents[1] / "models" / "moderation"
 RUNGS = (Rung.DRAFT, Rung.VERIFIED)
 MOST_WINDOWS = 4
 """Windows of a text that the encoder reads."""
-
-TOLD_FROM = 0.5
-"""A label's score from which it is among the reasons."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,12 +126,12 @@ class Cascade:
         self.verified += len(set(owners))
 
     def _merge(self, scores: Floats, listed: Scored) -> Scored:
+        """What the lists found, with the model's scores; why one counts is the policy's word."""
         names = self._models.settings.labels
         labels = {n: round(float(s), 4) for n, s in zip(names, scores, strict=True)}
-        told = [f"{n}: {self.card.name} {s:.2f}" for n, s in labels.items() if s >= TOLD_FROM]
         for name, score in listed.labels.items():
             labels[name] = max(score, labels.get(name, 0.0))
-        return Scored(labels=labels, reasons=(*listed.reasons, *told), found=listed.found)
+        return replace(listed, labels=labels)
 
 
 def worst_windows(drafted: Drafted) -> list[int]:

@@ -39,7 +39,7 @@ _INVERSES = _powers(pow(_BASE, -1, 2**64))
 
 def rows_of(reading: str) -> Rows:
     """The table's rows for a reading's features; at least one."""
-    letters = np.frombuffer(f" {reading} ".encode()[: MOST_BYTES + 2], np.uint8)
+    letters = np.frombuffer(f" {reading} ".encode(errors="replace")[: MOST_BYTES + 2], np.uint8)
     values = np.concatenate(([0], letters)).astype(np.uint64)
     sums = np.cumsum(values * _POWERS[: len(values)], dtype=np.uint64)
     begins, ends = _spans(letters)

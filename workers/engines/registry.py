@@ -48,6 +48,7 @@ ENGINES: dict[str, Entry] = {
     "hub": Entry(
         "captions", "workers.engines.hub:make_engine", "hub", "facebook/wav2vec2-base-960h"
     ),
+    "cascade": Entry("moderation", "workers.engines.cascade:make_engine"),
     "rules": Entry("moderation", "workers.engines.rules:make_engine"),
     "ctc": Entry(
         "translation",

@@ -99,6 +99,7 @@ class InHouse:
 CASES = [
     *(Case(SCRIPTED, task, {"task": task}) for task in ("captions", "moderation", "translation")),
     Case("rules", "moderation"),
+    Case("cascade", "moderation"),
     Case("conformer", "captions"),
     Case("pocketsphinx", "captions", {"decoders": 1}),
     Case("whisper", "captions", model="tiny_whisper"),
