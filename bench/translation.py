@@ -69,12 +69,15 @@ class Steps:
     def rungs(self, stood: float) -> dict[str, float]:
         """Milliseconds of each way to translate; of a draft the share `stood` stands at once."""
         drafted = self.encode + self.draft
-        repaired = round((1 - stood) * TOKENS)
+        repairs = round((1 - stood) * TOKENS) * self.step
+        greedy = self.encode + (TOKENS + 1) * self.step
         return {
             "draft": drafted,
             "verified, all stands": drafted + self.verify,
-            f"verified, {stood:.0%} stands": drafted + self.verify + repaired * self.step,
-            "greedy": self.encode + (TOKENS + 1) * self.step,
+            f"verified, {stood:.0%} stands": drafted + self.verify + repairs,
+            # what the engine does: whichever of both is sooner done (workers/core/shortcut.py)
+            "verified": min(drafted + self.verify + repairs, greedy),
+            "greedy": greedy,
             f"beam {BEAM}": self.encode + (TOKENS + 1) * self.beam_step,
         }
 
@@ -146,8 +149,7 @@ def ladder(
     one: dict[str, float], eight: dict[str, float], quality: dict[Rung, float], seeds: int
 ) -> list[dict[str, Any]]:
     """Goodput, and quality a text (nothing counts 0), of three ways under the same bursts."""
-    verified = next(name for name in one if "%" in name)
-    both = costs(one, eight, verified)
+    both = costs(one, eight, "verified")
     rivals: dict[str, tuple[Costs, tuple[Rung, ...]]] = {
         "ladder": (both, (Rung.DRAFT, Rung.VERIFIED)),
         "always greedy": (costs(one, eight, "greedy"), (Rung.VERIFIED,)),

@@ -26,13 +26,17 @@ SIZES: dict[str, Any] = {
 }
 
 
-def save_marian(folder: Path, seed: int = 1, **sizes: Any) -> Path:
-    """English to German, as Helsinki-NLP/opus-mt-en-de has its files."""
+def save_marian(folder: Path, seed: int = 1, fillers: int = 0, **sizes: Any) -> Path:
+    """English to German, as Helsinki-NLP/opus-mt-en-de has its files; `fillers` make its vocabulary
+    as large as a real one's.
+    """
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
     pieces = _train(folder / "source.spm")
     _train(folder / "target.spm")
-    vocabulary = {each: place for place, each in enumerate(["</s>", "<unk>", *pieces, "<pad>"])}
+    vocabulary = {each: place for place, each in enumerate(["</s>", "<unk>", *pieces])}
+    vocabulary |= {f"<filler {n}>": len(vocabulary) + n for n in range(fillers)}
+    vocabulary["<pad>"] = len(vocabulary)
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     pad = vocabulary["<pad>"]
     fields: dict[str, Any] = {"bad_words_ids": [[pad]], **SIZES, **sizes}

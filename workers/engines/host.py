@@ -74,7 +74,7 @@ def probe(card: Card) -> Question:
         case "moderation":
             return Judge(text="good morning")
         case "translation":
-            source, target = card.languages[0], card.languages[-1]
+            source, target = (card.sources or card.languages)[0], card.languages[-1]
             return Render(text="Good morning.", source=source, target=target)
 
 

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.core.errors import EngineMissing
+from stream.core.errors import EngineError, EngineMissing
 from stream.core.messages import Rung
 from tests.support.translations import SENTENCES, TINY
 from workers.core.beam import Beam
 from workers.core.speculative import RELAXED, STRICT, Best
 from workers.engines.ctc_translation.engine import Drafting, limit_of, make_engine
 from workers.engines.ctc_translation.graphs import BEGIN, END, Graphs, Vocabulary
+from workers.engines.process import EngineProcess
 from workers.engines.texts import Sentence
-from workers.ports import Render
+from workers.ports import Render, Rendered
 
 TEXTS = [SENTENCES[0], "lazy dog", "one fox jumps over the sleeping dog", "quick quick quick"]
 
@@ -163,6 +164,17 @@ def test_the_engine_is_made_of_a_folder_and_one_that_lacks_a_file_is_told(tmp_pa
     assert "2" in answer.text
     with pytest.raises(EngineMissing, match="lacks encoder"):
         make_engine(str(tmp_path))
+
+
+async def test_it_is_named_with_its_folder_and_answers_from_its_own_process() -> None:
+    async with EngineProcess(f"ctc:{TINY}", "translation") as engine:
+        assert engine.card.rungs == (Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)
+        questions = [Render(text=text, source="en", target="de", left_s=10.0) for text in TEXTS]
+        for rung in engine.card.rungs:
+            answers = await engine.run(rung, questions, 60.0)
+            assert [type(answer) for answer in answers] == [Rendered] * len(TEXTS)
+        with pytest.raises(EngineError, match="was asked en to xx, expected en to de, fr, es"):
+            await engine.run(Rung.DRAFT, [Render(text="x", source="en", target="xx")], 60.0)
 
 
 def best(*tokens: list[int], shares: list[list[float]]) -> Best:
