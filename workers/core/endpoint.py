@@ -139,7 +139,7 @@ class Endpointer:
         self._frame = frame
         self._floor = frame
         self._likely = 0
-        self._peak = 0.0
+        self._peak: float = 0.0
         self._opened: int | None = None
         self._spoken = frame
 

@@ -32,7 +32,7 @@ class Scores(NamedTuple):
 
 @dataclass(slots=True)
 class EncoderState:
-    """What a stream remembers; all zeros at a segment's start.
+    """What a stream remembers.
 
     `rings` [2*layers, heads, left, width of a head] holds each layer's keys and its values of the
     last `left` frames, frame t in slot t % left; `position` is how many frames have been heard.
@@ -42,6 +42,9 @@ class EncoderState:
     taps: Floats
     rings: Floats
     position: int = 0
+
+    def copy(self) -> EncoderState:
+        return EncoderState(self.mels.copy(), self.taps.copy(), self.rings.copy(), self.position)
 
 
 class Encoder:
@@ -60,6 +63,7 @@ class Encoder:
         self._shared = np.empty((2 * layers, MOST_ROWS, heads, left, width), np.float32)
 
     def begin(self) -> EncoderState:
+        """That nothing has been heard."""
         rings = np.zeros_like(self._shared[:, 0])
         return EncoderState(
             np.zeros(self._mels, np.float32), np.zeros(self._taps, np.float32), rings
