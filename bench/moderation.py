@@ -12,7 +12,7 @@ import asyncio
 import lzma
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -105,10 +105,8 @@ class HttpDoor:
         channel = f"chat-{answers.asked % CHANNELS}"
         body = orjson.dumps({"input": text, "budget_ms": BUDGET_MS, "channel": channel})
         began = time.monotonic()
-        connection = await self._connection()
-        status, answer = await _post(connection, self._host, body)
+        status, answer = await self._post(body)
         took_ms = (time.monotonic() - began) * 1000
-        self._free.append(connection)
         if status == 200:
             answers.add(orjson.loads(answer)["results"][0]["rung"], took_ms)
         else:
@@ -118,10 +116,18 @@ class HttpDoor:
         for _, writer in self._free:
             writer.close()
 
-    async def _connection(self) -> Connection:
-        if self._free:
-            return self._free.pop()
-        return await asyncio.open_connection(self._host, self._port)
+    async def _post(self, body: bytes) -> tuple[int, bytes]:
+        """Over a kept connection, or a new one where the server has closed that meanwhile."""
+        while self._free:
+            connection = self._free.pop()
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                found = await _post(connection, self._host, body)
+                self._free.append(connection)
+                return found
+        connection = await asyncio.open_connection(self._host, self._port)
+        found = await _post(connection, self._host, body)
+        self._free.append(connection)
+        return found
 
 
 async def _post(connection: Connection, host: str, body: bytes) -> tuple[int, bytes]:
@@ -264,7 +270,7 @@ async def main(arguments: argparse.Namespace) -> None:
         print(row("capacity", {"verdicts_per_s": figures["capacity"]}), flush=True)
         for name in arguments.doors:
             for load in arguments.loads:
-                rate = load * capacity
+                rate = load * max(capacity, 1.0)
                 answers = await open_loop(address, name, texts, rate, arguments.seconds)
                 figures[f"{name} {load}"] = answers.figures()
                 print(row(f"{name} {load:.0%}", figures[f"{name} {load}"]), flush=True)

@@ -45,7 +45,7 @@ class Moderation(TextRole[PostJob]):
 
     def receive(self, record: Record, now: float) -> Outcome:
         job = self._waiting.admit(wire.decode_post(record), record, now)
-        return Outcome(jobs=(dataclasses.replace(job, length=FIXED_LENGTH + job.length),))
+        return Outcome(jobs=(dataclasses.replace(job, length=length_of_post(job.length)),))
 
     def ask(self, job: Job, now: float) -> Judge | None:
         waiting = self._waiting.get(job.id)
@@ -107,6 +107,11 @@ class Moderation(TextRole[PostJob]):
         )
         origin = Origin(owner=self.owner, arrived=asked.arrived, budget_ms=asked.budget_ms)
         return Publication(Topic.EVENTS, asked.channel, wire.encode_result(review, origin))
+
+
+def length_of_post(characters: int) -> int:
+    """What a text counts for the schedule."""
+    return FIXED_LENGTH + characters
 
 
 def question(text: str, policy: Policy, exceptions: Exceptions) -> Judge:

@@ -8,13 +8,14 @@ from typing import Any
 
 from stream.core.errors import EngineMissing
 from stream.ports import Bus, Clock
+from workers.calibrating import calibrate
 from workers.captions import CaptionLimits, Captions
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.engines.process import EngineProcess
 from workers.engines.registry import shipped_translation
 from workers.languages import load_detector
-from workers.moderation import Moderation
+from workers.moderation import Moderation, length_of_post
 from workers.ports import Card, RunsEngine, Task
 from workers.role import Role
 from workers.translation import Translating
@@ -44,6 +45,7 @@ class Service:
     life: str
     options: Mapping[str, Any] = field(default_factory=dict)
     limits: CaptionLimits = field(default_factory=CaptionLimits)
+    profile: LatencyProfile = field(default_factory=LatencyProfile)
 
     async def run(
         self, bus: Bus, clock: Clock, watch: Callable[[Worker], None] = lambda worker: None
@@ -63,6 +65,8 @@ class Service:
             await self._keep(lambda: Translating(None, self._owner, told), None, bus, clock, watch)
             return
         async with process:
+            if self.task == "moderation":
+                await calibrate(process, process.card, self.profile, clock, length_of_post)
             await self._keep(lambda: self._role(process.card), process, bus, clock, watch)
 
     async def _keep(
@@ -74,10 +78,9 @@ class Service:
         watch: Callable[[Worker], None],
     ) -> None:
         """A new role for each worker: what an old one knew, the bus tells again."""
-        profile = LatencyProfile()
 
         def make_worker() -> Worker:
-            schedule = Schedule(profile)
+            schedule = Schedule(self.profile)
             limits = WorkerLimits(hang_s=HANG_S[self.task])
             worker = Worker(
                 bus,
