@@ -1,7 +1,7 @@
 """What silence says about punctuation, beside what the words say.
 
 The model has read texts, and is asked about speech. Two things differ, and both are put right in
-its log-probs: silence between words, which texts don't have, and where segments begin and end.
+its log-probs: silence between words, which texts don't have, and where segments end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.core.marks import Case, Mark
+from workers.core.marks import Mark
 
 Scores = NDArray[np.float32]
 
@@ -28,9 +28,6 @@ ENDED = {Mark.NONE: 2.0, Mark.COMMA: 2.5, Mark.STOP: 1.0, Mark.QUESTION: 1.0}
 """Silence ended the segment: in training that was a sentence's end in 8 of 10. In the same 58
 recordings it also ended 14 % of the commas and 0.7 % of all else (endpoint after 0.4 s), more where
 people think while they speak; a full stop stands only where the words make it likely."""
-
-BEGUN = {Case.LOWER: 1.5, Case.CAPITAL: 1.0, Case.UPPER: 1.0}
-"""The same for the first word of a segment."""
 
 
 def silences_of(starts: Sequence[float], ends: Sequence[float]) -> list[float]:
@@ -48,13 +45,6 @@ def weigh_marks(scores: Scores, silences: Sequence[float], *, cut: bool) -> Scor
         row[Mark.COMMA :] += log(_likelier(silence))
     if not cut and len(weighed):
         weighed[-1] += np.log([ENDED[mark] for mark in Mark])
-    return weighed
-
-
-def weigh_cases(scores: Scores) -> Scores:
-    """Log-odds of cases [words, 3]: a segment need not begin a sentence."""
-    weighed = scores.copy()
-    weighed[:1] += np.log([BEGUN[case] for case in Case])
     return weighed
 
 

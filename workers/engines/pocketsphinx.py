@@ -35,7 +35,7 @@ def make_engine(
     silence_ms: int = 800,
     longest_s: float = 20.0,
     *,
-    verbatim: bool = True,
+    verbatim: bool = False,
 ) -> SegmentingRecogniser[Utterance]:
     """`decoders` are loaded at once (90 MB, a third of a second each), more when as many segments
     are open; a segment above `most_decoders` is refused: the processor was full long before.

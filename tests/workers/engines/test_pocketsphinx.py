@@ -19,7 +19,7 @@ SAMPLES = len(read_speech()) // 2
 
 @pytest.fixture(scope="module")
 def engine() -> SegmentingRecogniser[Utterance]:
-    return make_engine(decoders=1, most_decoders=1)
+    return make_engine(decoders=1, most_decoders=1, verbatim=True)
 
 
 def hear(

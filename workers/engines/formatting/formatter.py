@@ -8,7 +8,7 @@ import msgspec
 
 from stream.core.messages import Word
 from workers.core.marks import Case, Mark, write_words
-from workers.core.silences import silences_of, weigh_cases, weigh_marks
+from workers.core.silences import silences_of, weigh_marks
 from workers.engines.formatting.numerals import write_numbers
 from workers.engines.formatting.tagger import Tagger
 
@@ -48,6 +48,6 @@ class Formatter:
         tags = self._tagger.tag([word.lower() for word in spoken], cut=cut)
         silences = silences_of([word.start for word in words], [word.end for word in words])
         marks = weigh_marks(tags.marks, silences, cut=cut).argmax(-1).tolist()
-        cases = weigh_cases(tags.cases).argmax(-1).tolist()
+        cases = tags.cases.argmax(-1).tolist()
         forms = self._tagger.forms
         return list(write_words(spoken, list(map(Mark, marks)), list(map(Case, cases)), forms))
