@@ -108,8 +108,8 @@ def test_every_command_is_known_here() -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings", "message"),
     [
-        (["--captions", "nosuch"], {}, "no captions engine 'nosuch'; there is: pocketsphinx"),
-        (["--captions", "rules"], {}, "no captions engine 'rules'; there is: pocketsphinx"),
+        (["--captions", "nosuch"], {}, "no captions engine 'nosuch'; there is: conformer"),
+        (["--captions", "rules"], {}, "no captions engine 'rules'; there is: conformer"),
         (["--host", "0.0.0.0"], {}, "host is 0.0.0.0 and no secret for tokens is set, expected"),
         ([], {"ONTIME_PORTS": "1"}, "environment has ONTIME_PORTS, expected a setting's name"),
         ([], {"ONTIME_DRAIN_S": "soon"}, "setting drain_s: expected `float`, got `str`"),
@@ -243,4 +243,4 @@ def test_models_lists_every_task() -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert {line[0] for line in lines} == {"captions", "moderation", "translation"}
-    assert ["captions", "pocketsphinx", "installed", "default"] in lines
+    assert ["captions", "conformer", "installed", "default"] in lines

@@ -81,6 +81,7 @@ class Endpointer:
 
     def __init__(self, rules: EndpointRules, start: int) -> None:
         self._rules = rules
+        self._peak = 0.0
         self.settled = start
         self._renew(-(-start // FRAME_SAMPLES))
 
@@ -139,7 +140,7 @@ class Endpointer:
         self._frame = frame
         self._floor = frame
         self._likely = 0
-        self._peak: float = 0.0
+        self._peak = 0.0
         self._opened: int | None = None
         self._spoken = frame
 

@@ -125,7 +125,7 @@ async def test_the_parent_goes_on_while_the_engine_works() -> None:
 
 
 async def test_an_unknown_engine_is_missed_by_name() -> None:
-    with pytest.raises(EngineMissing, match="no captions engine 'siri'; there is: pocketsphinx"):
+    with pytest.raises(EngineMissing, match="no captions engine 'siri'; there is: conformer"):
         EngineProcess("siri", "captions")
 
 
