@@ -21,6 +21,7 @@ from workers.engines.silero import one_thread
 
 BLANK, BEGIN, END = 0, 1, 2
 FILES = ("encoder.onnx", "drafter.onnx", "decoder.onnx", "weights.bin", "pieces.model")
+_UNSPEAKABLE = dict.fromkeys([*range(32), *range(127, 160), 0xFFFD])
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
@@ -102,9 +103,11 @@ class Vocabulary:
         return found
 
     def text(self, ids: Sequence[int]) -> str:
-        """Ids that stand for no text are left out."""
+        """Ids that stand for no text are left out, and so are control characters and bytes that
+        make no letter.
+        """
         text: str = self._model.decode([each for each in ids if self._first <= each < self._size])
-        return text
+        return text.translate(_UNSPEAKABLE)
 
 
 def collapse(frames: Ids) -> list[int]:
