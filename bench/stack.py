@@ -15,6 +15,7 @@ from stream.adapters.clock import AnchoredClock
 from stream.buses import open_bus
 from stream.config import Config
 from stream.logs import configure_logging
+from stream.running import run
 from stream.serving import serving
 from workers.captions import CaptionLimits
 from workers.ports import Task
@@ -123,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", help="a Stack as JSON")
     configure_logging("warning")
-    asyncio.run(serve(Stack(**json.loads(parser.parse_args().stack))))
+    run(serve(Stack(**json.loads(parser.parse_args().stack))))
 
 
 if __name__ == "__main__":

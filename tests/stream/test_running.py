@@ -84,3 +84,13 @@ def test_errors_before_the_work_are_told_alike(capsys: pytest.CaptureFixture[str
 def test_printable_text_stays_as_it_is() -> None:
     assert printable("naïve 😀 Ж") == "naïve 😀 Ж"
     assert printable("a\tb\r\x9b\u202e") == "a b   "
+
+
+def test_commands_run_on_the_faster_loop() -> None:
+    loops: list[str] = []
+
+    async def work() -> None:
+        loops.append(type(asyncio.get_running_loop()).__module__)
+
+    run_to_end(work())
+    assert loops == ["uvloop"]

@@ -6,9 +6,10 @@ import random
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -22,9 +23,11 @@ from stream.adapters.websocket.handshake import is_loopback, neighbourhood
 from stream.adapters.websocket.pinger import INTERVAL_S, TIMEOUT_S, Pinger
 from stream.core.messages import Caption
 from stream.core.records import Topic
+from stream.running import run
 from tests.support.served import PATIENCE_S, SECRET, Served, served
 
 PADDING = "x" * 2_000
+Scenario = Callable[[Served], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -383,3 +386,24 @@ async def test_connections_that_end_leave_nothing_behind(house: Served) -> None:
 
 def _peers(house: Served) -> float:
     return house.gateway.statistics()["fanout"]["peers"]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        test_a_slow_reader_gets_all_finals_and_the_newest_partial,
+        test_connections_that_end_leave_nothing_behind,
+    ],
+)
+def test_it_holds_on_the_loop_that_servers_run_on(scenario: Scenario) -> None:
+    """uvloop's transports are not asyncio's: they tell later that they are full."""
+
+    async def play() -> None:
+        async with served() as house:
+            await scenario(house)
+
+    run(play())
+
+
+def test_who_does_not_read_is_closed_on_the_loop_that_servers_run_on() -> None:
+    run(test_who_does_not_read_finals_is_closed_and_nobody_else())
