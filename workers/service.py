@@ -25,7 +25,7 @@ HANG_S: dict[Task, float] = {"captions": 10.0, "moderation": 2.0, "translation":
 """An engine that gives no answer for so long is replaced; captions may load a decoder in a run."""
 DEFAULT_ENGINES: dict[Task, str] = {
     "captions": "conformer",
-    "moderation": "rules",
+    "moderation": "cascade",
     "translation": shipped_translation(),
 }
 
