@@ -18,7 +18,7 @@ from stream.core.records import (
 )
 from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
-from workers.core.pace import Pace
+from workers.core.pace import Pace, doubled
 from workers.core.track import BYTES_PER_SAMPLE, Track
 from workers.filtering import CaptionFilter
 from workers.ports import Answer, Audio, Card, Heard
@@ -88,7 +88,7 @@ class Captions:
         screen = CaptionFilter(self.catalogue).apply
         self._report = Report(owner, card.rungs[-1], screen)
         self._limits = limits or CaptionLimits()
-        self._pace = Pace(_lengths_ms(self._limits))
+        self._pace = Pace(doubled(self._limits.chunk_ms, self._limits.chunk_most_ms))
         self._channels: dict[str, _Channel] = {}
         self._resume: dict[str, tuple[Log, str, int]] = {}
         self._jobs = 0
@@ -204,17 +204,9 @@ class Captions:
         return {"live_channels": len(self._channels)}
 
     def _due(self, channel: _Channel) -> int:
-        """Samples that are worth a run: whole chunks on the epoch's grid, or what ends a segment.
-
-        Segments begin on the same grid, so that none waits for a part of its chunk.
-        """
-        track = channel.tracks[0]
-        if track.complete:
-            return track.pending
+        """Samples that are worth a run."""
         grid = self._pace.chunk_ms * SAMPLE_RATE // 1000
-        whole = track.received // grid * grid
-        ending = channel.foreseen if channel.foreseen <= track.received else 0
-        return max(0, whole - track.sent, ending - track.sent)
+        return channel.tracks[0].due(grid, channel.foreseen)
 
     def _is_late(self, channel: _Channel) -> bool:
         return channel.tracks[0].pending > self._limits.behind_s * SAMPLE_RATE
@@ -305,10 +297,3 @@ class Captions:
 
     def _gap(self, channel: _Channel, start: int, end: int, reason: str) -> Publication:
         return self._report.gap(channel.chunk, channel.tracks[0], start, end, reason)
-
-
-def _lengths_ms(limits: CaptionLimits) -> list[int]:
-    lengths_ms = [limits.chunk_ms]
-    while 2 * lengths_ms[-1] <= limits.chunk_most_ms:
-        lengths_ms.append(2 * lengths_ms[-1])
-    return lengths_ms

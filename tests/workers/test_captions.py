@@ -111,6 +111,16 @@ def test_audio_below_a_chunk_waits() -> None:
     assert len(reader.jobs) == 1
 
 
+def test_audio_is_asked_for_in_whole_chunks_and_where_a_segment_may_end() -> None:
+    reader = Reader()
+    reader.hear(0, CHUNK + 900)
+    reader.run()
+    (first,) = reader.asked
+    assert (len(first.pcm) // 2, first.chunk_ms) == (CHUNK, 160)
+    reader.hear(CHUNK + 900, 900)
+    assert reader.jobs == []
+
+
 def test_newer_audio_takes_the_place_of_the_queued_partial() -> None:
     reader = Reader()
     reader.hear(0, CHUNK)

@@ -55,3 +55,11 @@ class Pace:
         place = min(max(0, self._place + step), len(self._lengths_ms) - 1)
         if place != self._place:
             self._place, self._changed = place, now
+
+
+def doubled(least_ms: int, most_ms: int) -> tuple[int, ...]:
+    """Lengths from the least on, each twice the one before it, and none above the most."""
+    lengths_ms = [least_ms]
+    while 2 * lengths_ms[-1] <= most_ms:
+        lengths_ms.append(2 * lengths_ms[-1])
+    return tuple(lengths_ms)

@@ -59,6 +59,16 @@ class Track:
         """Samples that the engine has not been given."""
         return self.received - self.sent
 
+    def due(self, grid: int, ending: int) -> int:
+        """Samples that are worth a run: up to a multiple of `grid`, or to where a segment ends.
+
+        Segments begin on the grid too, so that none waits for a part of its chunk.
+        """
+        if self.complete:
+            return self.pending
+        upto = self.received // grid * grid
+        return max(0, upto - self.sent, ending - self.sent if ending <= self.received else 0)
+
     def take(self, limit: int) -> bytes:
         """The next samples for the engine, at most `limit`."""
         begin = (self.sent - self.settled) * BYTES_PER_SAMPLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.core.pace import Pace
+from workers.core.pace import Pace, doubled
 
 LENGTHS_MS = (160, 320, 640)
 
@@ -63,3 +63,9 @@ def test_a_run_longer_than_the_window_counts_as_load() -> None:
     pace.tell(0.0, 0.1)
     pace.tell(1.0, 30.0)
     assert pace.chunk_ms == 320
+
+
+def test_lengths_double_up_to_the_most() -> None:
+    assert doubled(160, 640) == (160, 320, 640)
+    assert doubled(160, 600) == (160, 320)
+    assert doubled(500, 300) == (500,)

@@ -30,6 +30,19 @@ def test_a_record_comes_back_when_all_of_it_is_settled() -> None:
     assert track.settle(150) == (Position(LOG, 1),)
 
 
+def test_what_is_due_ends_on_the_grid_or_where_a_segment_ends() -> None:
+    track, _ = filled(100, 50)
+    assert track.due(200, 0) == 0
+    assert track.due(60, 0) == 120
+    assert track.due(60, 140) == 140
+    assert track.due(60, 151) == 120
+    track.take(120)
+    assert track.due(60, 120) == 0
+    assert track.due(60, 140) == 20
+    track.complete_with(over=True)
+    assert track.due(60, 0) == 30
+
+
 def test_nothing_is_settled_that_was_not_sent() -> None:
     track, _ = filled(100)
     track.take(40)
