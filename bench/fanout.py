@@ -38,6 +38,7 @@ from stream.core.records import Origin, Topic
 from stream.core.requests import Subscribe
 from stream.fanout import Fanout
 from stream.ports import Peer
+from stream.running import run
 
 CHANNEL = "bench"
 SERVER_CORE, READERS_CORE = 0, 1
@@ -224,4 +225,4 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(parse()))
+    run(main(parse()))
