@@ -77,8 +77,7 @@ class Draft(NamedTuple):
 
 
 def sigmoid(logits: Floats) -> Floats:
-    found: Floats = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    return found
+    return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
 
 
 def read_draft(path: Path) -> Draft:
