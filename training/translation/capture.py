@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Bucket
-from .model import DecoderBlock, EncoderBlock
+from .layers import DecoderBlock, EncoderBlock
 from .pieces import END
 
 Step = Callable[..., tuple[Tensor, ...]]
@@ -34,6 +34,7 @@ def compiled(step: nn.Module, on: bool) -> Iterator[None]:
     blocks = [m for m in step.modules() if isinstance(m, EncoderBlock | DecoderBlock)]
     if on:
         torch._dynamo.config.recompile_limit = 64
+        torch._dynamo.config.suppress_errors = True
         for block in blocks:
             block.compile(dynamic=True)
     try:

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .model import Translator, exporting
+from .layers import exporting
+from .model import Translator
 
 #: Candidates that the decoder names at each position: twice a beam of four.
 CANDIDATES = 8

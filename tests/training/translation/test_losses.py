@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.translation import losses
+from training.translation.layers import look_up
 from training.translation.losses import (
     agreement_loss,
     ctc_loss,
@@ -18,7 +19,6 @@ from training.translation.losses import (
     plain_loss,
     smoothed_loss,
 )
-from training.translation.model import look_up
 
 PIECES, WIDTH, SPLIT = 30, 8, 2
 ROWS = st.lists(st.lists(st.integers(8, 12), max_size=5), min_size=1, max_size=4)

@@ -1,0 +1,82 @@
+"""All steps in order, each in a process of its own; what is done already is not done again."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .options import add_device, add_preparing, add_step
+
+if TYPE_CHECKING:
+    from .options import Steps
+
+#: A network to try the way with.
+TINY = (
+    "--width 64 --heads 2 --encoder-layers 2 --encoder-inner 128 --drafter-layers 2 "
+    "--drafter-inner 128 --decoder-layers 2 --decoder-inner 128"
+)
+
+
+def add_all(steps: "Steps") -> None:
+    made = add_step(steps, "all", "every step in order; what is done already is not done again")
+    made.add_argument("--data", type=Path, required=True, help="the data folder")
+    made.add_argument("--tiny", action="store_true", help="a small network, to try the way")
+    made.add_argument("--teacher-seconds", type=float, default=420.0)
+    made.add_argument("--student-seconds", type=float, default=420.0)
+    made.add_argument("--distil-seconds", type=float)
+    made.add_argument("--texts", type=int, default=300, help="measured of each set and language")
+    made.add_argument("--until", default="measure", help="the last step to run")
+    made.add_argument("--pieces", type=int, default=8000, help="size of the vocabulary")
+    made.add_argument("--tokens", type=int, help="places of a batch")
+    made.add_argument("--peak-rate", type=float)
+    add_preparing(made)
+    add_device(made)
+    made.set_defaults(run=_all)
+
+
+def _all(arguments: argparse.Namespace) -> None:
+    """Runs the other commands as they would be typed."""
+    a = arguments
+    size = [*(TINY.split() if a.tiny else []), "--pieces", str(a.pieces)]
+    device = ["--device", a.device]
+    more = [
+        *(["--tokens", str(a.tokens)] if a.tokens else []),
+        *(["--peak-rate", str(a.peak_rate)] if a.peak_rate else []),
+    ]
+    limit = ["--limit", str(a.limit)] if a.limit else []
+    until = ["--seconds", str(a.distil_seconds)] if a.distil_seconds else []
+    data = ["--data", str(a.data)]
+    steps: list[tuple[str, list[str]]] = [
+        ("prepare", [*data, "--english", str(a.english), "--pieces", str(a.pieces), *limit]),
+        ("teacher", ["--seconds", str(a.teacher_seconds), *size, *device, *more]),
+        ("distil", [*until, *device]),
+        ("student", ["--seconds", str(a.student_seconds), *size, *device, *more]),
+        ("hypotheses", device),
+        ("score", []),
+        ("export", []),
+        ("measure", [*data, "--texts", str(a.texts)]),
+    ]
+    last = [name for name, _ in steps].index(a.until)
+    for name, typed in steps[: last + 1]:
+        done = a.work / f"{name}.done"
+        if not done.exists():
+            print(f"== {name}", flush=True)
+            _run([name, "--work", str(a.work), *typed], _processes(name, a.device))
+            done.touch()
+
+
+def _processes(name: str, device: str) -> int:
+    """One for each GPU where a step can use them."""
+    import torch
+
+    shared = device == "cuda" and name in {"teacher", "distil", "student"}
+    return torch.cuda.device_count() if shared else 1
+
+
+def _run(typed: list[str], processes: int) -> None:
+    """A step in a process of its own: what one leaves on the GPU is gone for the next."""
+    several = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    how = several if processes > 1 else []
+    command = [sys.executable, "-m", *how, "training.translation", *typed]
+    subprocess.run(command, check=True)
