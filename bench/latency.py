@@ -2,7 +2,8 @@
 
 Publishers send 160 ms of audio at a time, in real time and out of step with each other. Subscribers
 live in another process than the server and measure from the moment a piece is handed to a socket to
-the moment the caption that covers it has been read.
+the moment the caption that covers it has been read. On Kafka the same is done by aiokafka alone,
+half of it before and half after, so that the figures can be told from the machine's and broker's.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from typing import Any
 
 from bench.figures import last_line, row, summary
+from bench.hops import measure_hops
 from bench.stack import SCRIPTED, Stack, running
 from stream.client import Client, Server, connected
 from stream.core.messages import Caption, Opened, Subscribed
 from stream.core.requests import Open, Subscribe
+from stream.running import run
 
 PIECE_S = 0.16
 PIECE = bytes(2 * int(16_000 * PIECE_S))
@@ -70,11 +74,33 @@ async def _listen(
 
 async def main(arguments: argparse.Namespace) -> None:
     stack = Stack(engines={"captions": SCRIPTED}, kafka=arguments.kafka)
+    bare = await _bare(arguments)
     async with running(stack) as address:
         found = await measure(address.url, arguments.channels, arguments.seconds, arguments.warm_s)
-    figures = {"bus": "kafka" if arguments.kafka else "memory", **summary(found)}
+    bare += await _bare(arguments)
+    figures: dict[str, Any] = {"bus": "kafka" if arguments.kafka else "memory", **summary(found)}
     print(row("ingress to subscriber, ms", figures))
+    if bare:
+        alone = summary(bare)
+        print(row("aiokafka alone, two hops, ms", alone))
+        ratios = {name: round(figures[name] / alone[name], 2) for name in ("p50", "p95", "p99")}
+        print(row("ours to aiokafka alone", ratios))
+        figures |= {"alone": alone, "to_alone": ratios}
     print(last_line("latency", {"channels": arguments.channels, **figures}))
+
+
+async def _bare(arguments: argparse.Namespace) -> list[float]:
+    """Half a measurement of aiokafka alone; nothing where there is no Kafka."""
+    if not arguments.kafka:
+        return []
+    found = await measure_hops(
+        arguments.kafka,
+        arguments.channels,
+        PIECE,
+        PIECE_S,
+        arguments.warm_s + arguments.seconds / 2,
+    )
+    return found[int(arguments.warm_s / PIECE_S * arguments.channels) :]
 
 
 def parse() -> argparse.Namespace:
@@ -92,4 +118,4 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(parse()))
+    run(main(parse()))
