@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,6 +29,7 @@ from stream.running import notes, printable
 
 PIECE_BYTES = SAMPLE_RATE // 25 * 2
 CLOSE_S = 30.0
+AHEAD_S = 5.0
 SHOWN: tuple[Kind, ...] = ("captions", "translations", "posts")
 
 
@@ -36,20 +38,21 @@ async def ingest(
 ) -> float:
     """Publish a recording or stream on a channel; returns its seconds.
 
-    What is live is sent as it comes; a file as fast as the server takes it, or at its own pace
+    What has no end is sent as it comes, a file as fast as the server takes it, or at its own pace
     where that is wanted. Returns when the server has captioned the last of it; cancelled, it leaves
     and the server finishes what it has. Raises Unplayable, ServerGone, ServerRefused.
     """
     async with source as reading, connected(server) as client:
         await client.send(Open(id="ingest", channel=channel))
         await client.expect(Opened, "ingest")
-        began, sent = clock.now(), 0.0
+        began, sent, ahead_s = clock.now(), 0.0, _ahead_s(source, realtime=realtime)
         with _bar() as bar:
             task = bar.add_task(printable(source.source)[-40:], total=source.seconds)
             async for piece in reading:
                 sent += len(piece) / 2 / SAMPLE_RATE
-                if realtime:
-                    await asyncio.sleep(max(0.0, began + sent - clock.now()))
+                early_s = began + sent - ahead_s - clock.now()
+                if early_s > 0:
+                    await asyncio.sleep(early_s)
                 await client.send_audio(piece)
                 bar.update(task, completed=sent)
         await client.send(Close(id="end", channel=channel))
@@ -58,6 +61,15 @@ async def ingest(
     if source.damaged:
         notes.print(f"{printable(source.source)}: {source.damaged} damaged packets skipped")
     return sent
+
+
+def _ahead_s(source: Reading, *, realtime: bool) -> float:
+    """How far to run ahead of speech. What is buffered on the way must be read before the end of a
+    source that has none (a generator, a device) is seen.
+    """
+    if realtime:
+        return 0.0
+    return math.inf if source.seconds is not None else AHEAD_S
 
 
 async def watch(channel: str, server: Server, languages: tuple[str, ...]) -> None:
