@@ -21,6 +21,8 @@ SHIPPED = "conformer"
 """The engine that can be used instead: nothing has to be fetched for it."""
 SEQ2SEQ = "seq2seq"
 CTRANSLATE = "ctranslate"
+SENTENCEPIECE = "*.[ms]*[lm]"
+"""Files in .spm or .model: recognisers have none."""
 
 
 class Source(NamedTuple):
@@ -36,6 +38,7 @@ class Source(NamedTuple):
     needed: tuple[str, ...]
     megabytes: int | None = None
     instead: str = SHIPPED
+    sign: str = "*"
 
 
 _SYSTRAN: Mapping[str, int] = {
@@ -93,14 +96,16 @@ def seq2seq_source(model: str) -> Source:
     """A repository with a translation model of transformers, or a folder."""
     needed = ("*.safetensors", "config.json", "*token*.json")
     patterns = ("*.json", "*.model", "*.spm", "*.txt", "*.safetensors")
-    return Source(model, patterns, needed, _TRANSLATION.get(model), shipped_translation())
+    size = _TRANSLATION.get(model)
+    return Source(model, patterns, needed, size, shipped_translation(), SENTENCEPIECE)
 
 
 def ctranslate_source(model: str) -> Source:
     """A repository with a translation model of CTranslate2, or a folder."""
     needed = ("model.bin", "*vocabulary*")
     patterns = ("model.bin", "*.json", "*.txt", "*.spm", "*.model")
-    return Source(model, patterns, needed, _TRANSLATION.get(model), shipped_translation())
+    size = _TRANSLATION.get(model)
+    return Source(model, patterns, needed, size, shipped_translation(), SENTENCEPIECE)
 
 
 SOURCES: Mapping[str, Callable[[str], Source]] = {
@@ -168,7 +173,8 @@ def cached_models() -> list[tuple[str, str]]:
     for repo in scan_cache_dir().repos:
         names = [file.file_name for revision in repo.revisions for file in revision.files]
         for engine, source_of in SOURCES.items():
-            if not _missing(names, source_of(repo.repo_id)):
+            source = source_of(repo.repo_id)
+            if not _missing(names, source) and any(fnmatch(each, source.sign) for each in names):
                 found.append((engine, repo.repo_id))
     return sorted(found)
 
