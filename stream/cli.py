@@ -32,8 +32,9 @@ app = typer.Typer(
     help="Real-time captions, translation and moderation, answered by the deadline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its table breaks words in a terminal of 80 columns
 )
-topics = typer.Typer(help="The topics on a broker.", no_args_is_help=True)
+topics = typer.Typer(help="The topics on a broker.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(topics, name="topics")
 
 ConfigFile = Annotated[
