@@ -23,34 +23,44 @@ SAMPLED_S = 0.02
 QUIET_DB = -35.0
 """Below the loudest 10 ms of a recording: nobody speaks."""
 
+LONGEST_GAP = 30
+"""In 10 ms: what is longer is a pause."""
+
 Samples = NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """A channel's audio: recordings with pauses; `spoken` are their (start, end) in seconds."""
+    """A channel's audio: recordings with pauses. In seconds: `spoken` are the recordings' (start,
+    end), `voiced` the stretches in them without a pause.
+    """
 
     audio: Samples
     spoken: tuple[tuple[float, float], ...]
+    voiced: tuple[tuple[float, float], ...]
 
 
 def programme_of(recordings: Sequence[Samples]) -> Programme:
     pause = np.zeros(int(PAUSE_S * SAMPLE_RATE), np.int16)
-    parts, spoken, at = [pause], [], PAUSE_S
+    parts, at = [pause], PAUSE_S
+    spoken: list[tuple[float, float]] = []
+    voiced: list[tuple[float, float]] = []
     for samples in recordings:
-        first, last = speech_in(samples)
-        spoken.append((at + first, at + last))
+        stretches = speech_in(samples)
+        voiced += [(at + first, at + last) for first, last in stretches]
+        spoken.append((at + stretches[0][0], at + stretches[-1][1]))
         parts += [samples, pause]
         at += len(samples) / SAMPLE_RATE + PAUSE_S
-    return Programme(np.concatenate(parts), tuple(spoken))
+    return Programme(np.concatenate(parts), tuple(spoken), tuple(voiced))
 
 
-def speech_in(samples: Samples) -> tuple[float, float]:
-    """Where speech begins and ends, in seconds, by loudness."""
+def speech_in(samples: Samples) -> list[tuple[float, float]]:
+    """Where speech begins and ends, in seconds, by loudness; a pause parts two stretches."""
     whole = samples[: len(samples) // 160 * 160].astype(np.float32).reshape(-1, 160)
     loud = 10 * np.log10(np.square(whole).mean(1) + 1e-3)
     there = np.flatnonzero(loud > loud.max() + QUIET_DB)
-    return float(there[0]) / 100, float(there[-1] + 1) / 100
+    runs = np.split(there, np.flatnonzero(np.diff(there) > LONGEST_GAP) + 1)
+    return [(float(run[0]) / 100, float(run[-1] + 1) / 100) for run in runs]
 
 
 @dataclass(slots=True)
@@ -67,9 +77,9 @@ class Channel:
 
     def lags(self) -> Iterator[float]:
         """Milliseconds, every 20 ms while someone speaks: now minus the end of what is shown."""
-        for first, last in self.programme.spoken:
+        for first, last in self.programme.voiced:
             shown, place = first, 0
-            for now in np.arange(first, last, SAMPLED_S):
+            for now in map(float, np.arange(first, last, SAMPLED_S)):
                 while place < len(self.came) and self.came[place][0] - self.began <= now:
                     shown = max(shown, self.came[place][1].audio_end)
                     place += 1
