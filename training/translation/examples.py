@@ -56,6 +56,8 @@ def mixed(packed: Packed, real_share: float) -> Packed:
     """Distilled pairs, and of the others so many that they make `real_share` of all."""
     is_made = packed.pairs.kind == DISTILLED
     made, real = np.flatnonzero(is_made), np.flatnonzero(~is_made)
+    if not len(made):
+        raise ValueError("no distilled pair: the teacher has said nothing sound")
     count = min(len(real), int(len(made) * real_share / (1 - real_share)))
     kept = np.random.default_rng(0).permutation(real)[:count]
     pairs = packed.pairs.chosen(np.concatenate([made, kept]))

@@ -112,4 +112,6 @@ def test_answers_become_pairs_among_the_real_ones(tmp_path) -> None:  # type: ig
     assert new.text.tolist() == [2, 1]
     assert new.language.tolist() == [1, 0]
     assert len(mixed(joined, 0.0).pairs) == 2
+    with pytest.raises(ValueError, match="no distilled pair"):
+        mixed(made, 0.1)
     assert len(mixed(joined, 0.5).pairs) == 4
