@@ -23,7 +23,10 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_never_waits() -> None:
     fill(write)
     with os.fdopen(write, "w") as stream, os.fdopen(read) as reader:
         lines = Lines(stream, limit=10)
-        for _ in range(1_000):
+        lines.info("x" * 1_000)
+        while not lines._waiting.empty():  # until the thread stands before the pipe
+            assert not lines.flush(0.001)
+        for _ in range(999):
             lines.info("x" * 1_000)
         assert lines.dropped >= 980
         while not lines.flush(0.01):
