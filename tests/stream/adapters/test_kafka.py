@@ -174,6 +174,7 @@ async def test_a_stuck_reader_is_built_anew(connect: Connect) -> None:
     reader = await bus.tail(logs_of(Topic.POSTS), 0)
     await bus.publish(Topic.POSTS, "news", b"before", {})
     await read_some(reader, 1)
+    assert isinstance(reader, KafkaReader)
     stop_fetching(reader)
     await bus.publish(Topic.POSTS, "news", b"after", {})
     assert [record.value for record in await read_patiently(reader, 1)] == [b"after"]
@@ -207,6 +208,7 @@ async def test_a_member_whose_move_never_ends_is_built_anew(connect: Connect) ->
 async def test_counts_outlive_their_readers(connect: Connect) -> None:
     bus = await connect()
     reader = await bus.tail(logs_of(Topic.POSTS), 0)
+    assert isinstance(reader, KafkaReader)
     reader.truncated = 3
     await reader.close()
     await bus.tail(logs_of(Topic.POSTS), 0)

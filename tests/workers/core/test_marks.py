@@ -31,9 +31,8 @@ def test_cases_are_the_models() -> None:
 
 
 def test_names_have_their_own_capitals() -> None:
-    assert write("o'brien and the meps", **{"o'brien": CAPITAL}, meps=CAPITAL) == (
-        "O'Brien and the MEPs"
-    )
+    names = {"o'brien": CAPITAL, "meps": CAPITAL}
+    assert write("o'brien and the meps", None, **names) == "O'Brien and the MEPs"
 
 
 def test_a_new_sentence_begins_with_a_capital_whatever_the_model_says() -> None:
@@ -47,7 +46,7 @@ def test_i_is_a_capital() -> None:
 
 def test_titles_are_short_before_names_only() -> None:
     assert write("a mister brown", mister=CAPITAL, brown=CAPITAL) == "a Mr. Brown"
-    assert write("missus o'brien", **{"o'brien": CAPITAL}) == "Mrs. O'Brien"
+    assert write("missus o'brien", None, **{"o'brien": CAPITAL}) == "Mrs. O'Brien"
     assert write("hey mister move") == "hey mister move"
     assert write("yes mister brown came", {"mister": COMMA}, brown=CAPITAL) == (
         "yes mister, Brown came"

@@ -130,7 +130,9 @@ async def test_an_unknown_engine_is_missed_by_name() -> None:
 
 
 async def test_no_translation_engine_is_there_yet() -> None:
-    with pytest.raises(EngineMissing, match="no translation engine 'opus'; there is: ctc, ctranslate, seq2seq"):
+    with pytest.raises(
+        EngineMissing, match="no translation engine 'opus'; there is: ctc, ctranslate, seq2seq"
+    ):
         EngineProcess("opus", "translation")
 
 
