@@ -34,13 +34,15 @@ CACHE = Path(__file__).resolve().parents[1] / ".cache" / "kafka"
 READY = "Kafka Server started"
 # Room for what is young: in 20 MB of it the collector stopped a busy broker for 8 to 40 ms every
 # two seconds, which was the latency's p99. Room for classes: outgrown, it cost full collections.
+# Room for what stays: in 256 MB of it the 1,900 partitions of a test session froze a broker.
 JVM = (
     "-Xms192m",
-    "-Xmx384m",
+    "-Xmx1g",
     "-Xmn128m",
     "-XX:MetaspaceSize=96m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    "-XX:+ExitOnOutOfMemoryError",
 )
 
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
