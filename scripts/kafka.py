@@ -189,10 +189,12 @@ class Broker:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        # Whoever is killed has no last words: its end of the guard's pipe closes all the same.
+        # Whoever is killed has no last words, but its process id is gone. A pipe's end would not
+        # do: whatever closes a descriptor of ours twice would end the broker.
+        watch = f"tail --pid={os.getpid()} -f /dev/null; kill -9 {self._process.pid}"
         self._guard = subprocess.Popen(
-            ["sh", "-c", f"cat >/dev/null; kill -9 {self._process.pid}"],
-            stdin=subprocess.PIPE,
+            ["sh", "-c", watch],
+            stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -238,10 +240,9 @@ class Broker:
 
     def _dismiss_guard(self) -> None:
         """Before the node ends: another process may get its number."""
-        if self._guard is not None and self._guard.stdin is not None:
-            self._guard.kill()
+        if self._guard is not None:
+            os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.wait()
-            self._guard.stdin.close()
             self._guard = None
 
     def pause(self) -> None:

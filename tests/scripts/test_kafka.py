@@ -106,5 +106,6 @@ def test_a_broker_does_not_outlive_whoever_was_killed(
         assert starter.stdout is not None
         broker = os.pidfd_open(int(starter.stdout.readline()))
         starter.kill()
+        starter.wait()
         assert select.select([broker], [], [], PATIENCE_S)[0] == [broker]
         os.close(broker)

@@ -170,7 +170,7 @@ def cached_models() -> list[tuple[str, str]]:
     if not Path(constants.HF_HUB_CACHE).is_dir():
         return []
     found = []
-    for repo in scan_cache_dir().repos:
+    for repo in scan_cache_dir(constants.HF_HUB_CACHE).repos:
         names = [file.file_name for revision in repo.revisions for file in revision.files]
         for engine, source_of in SOURCES.items():
             source = source_of(repo.repo_id)

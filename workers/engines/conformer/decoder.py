@@ -31,11 +31,6 @@ FRAMES_PER_SECOND = SAMPLE_RATE // FRAME_SAMPLES
 BLOCK_FRAMES = 32
 """Of the second hearing: 1.28 s."""
 
-SILENT_FRAMES = 25
-"""Of silence that every segment is heard behind: from nothing at all, the network may take a short
-phrase for a pause.
-"""
-
 
 @dataclass(slots=True)
 class Hearing:
@@ -82,7 +77,6 @@ class ConformerDecoder:
         self._vocabulary = vocabulary
         self._hotwords = hotwords
         self._mels = LogMel()
-        self._silence = self._after_silence()
 
     def begin(self, start: int) -> Utterance:
         draft, second = (Hearing(self._vocabulary.beam(), self._encoder.begin()) for _ in range(2))
@@ -122,13 +116,6 @@ class ConformerDecoder:
 
     def drop(self, state: Utterance) -> None:
         pass
-
-    def _after_silence(self) -> EncoderState:
-        state = self._encoder.begin()
-        silence = np.zeros(SILENT_FRAMES * FRAME_SAMPLES, np.int16)
-        mels, _ = self._mels.step(LogMel.START, silence)
-        self._encoder.step([state], [mels])
-        return state
 
     def _listen(self, state: Utterance, samples: Samples) -> None:
         """Mels of the whole frames; what is left over waits."""

@@ -43,9 +43,6 @@ class EncoderState:
     rings: Floats
     position: int = 0
 
-    def copy(self) -> EncoderState:
-        return EncoderState(self.mels.copy(), self.taps.copy(), self.rings.copy(), self.position)
-
 
 class Encoder:
     """Writes into the states that it is given."""
