@@ -20,6 +20,7 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "av": "stream/adapters/media",
     "flashlight": "workers/engines/conformer/words",
     "jwt": "stream/adapters/",
+    "onnxruntime": "workers/engines/onnx",
     "pocketsphinx": "workers/engines/pocketsphinx",
     "prometheus_client": "stream/adapters/",
     "starlette": "stream/adapters/",

@@ -14,6 +14,8 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from workers.engines.onnx import open_graph
+
 from .calibrate import Calibration
 from .model import Encoder
 
@@ -88,10 +90,6 @@ def bare(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def graph_scores(path: Path, texts: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
     """[texts, labels] of the graph at `path`, one text a run as in serving."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options)
+    session = open_graph(path)
     runs = (session.run(["scores"], {"pieces": t[None].astype(np.int64)}) for t in texts)
     return np.concatenate([scores for (scores,) in runs])

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 
 from workers.engines.formatting.vocabulary import read_vocabulary
+from workers.engines.onnx import open_graph
 
 from .measure import measure
 from .prepare import DOMAINS, Words, encode_text, load
@@ -21,7 +21,7 @@ LEAST_WORDS = 80
 
 def report(data: Path, work: Path, out: Path, seed: int) -> None:
     """Prints a line for each text, in segments drawn as for training."""
-    session = onnxruntime.InferenceSession(out / "tagger.onnx", _one_thread())
+    session = open_graph(out / "tagger.onnx")
 
     def scores(ids: torch.Tensor, habits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         feeds = {"ids": ids.numpy(), "habits": habits.numpy()}
@@ -49,9 +49,3 @@ def texts(data: Path, work: Path, out: Path) -> Iterator[tuple[str, Words]]:
 
 def _batch(windows: Windows, words: Words, length: int) -> Batch:
     return windows.batch(length, min(20_000, 2 * len(words.ids)) // length)
-
-
-def _one_thread() -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return options

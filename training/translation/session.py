@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+
+from workers.engines.onnx import open_graph
 
 Array = npt.NDArray[Any]
 Ids = list[int]
@@ -41,18 +42,10 @@ class Candidates(NamedTuple):
 
 class Graphs:
     def __init__(self, folder: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-
-        def open_graph(name: str) -> onnxruntime.InferenceSession:
-            return onnxruntime.InferenceSession(
-                str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-
-        self._encoder, self._drafter = open_graph("encoder"), open_graph("drafter")
-        self._decoder = open_graph("decoder")
+        self._encoder, self._drafter = (
+            open_graph(folder / f"{name}.onnx") for name in ("encoder", "drafter")
+        )
+        self._decoder = open_graph(folder / "decoder.onnx")
 
     def encode(self, sources: list[Ids]) -> Memory:
         tokens, length = pad(sources)

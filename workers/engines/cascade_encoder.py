@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from workers.engines.cascade_pieces import BEGIN, END
+from workers.engines.onnx import open_graph
 
 MOST_PIECES = 62
 """Of a window, without begin and end."""
@@ -21,14 +21,7 @@ class Encoder:
     """A graph with `pieces` [1, T] int64 -> `scores` [1, labels]."""
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(path)
 
     def score(self, windows: Sequence[Sequence[int]]) -> Floats:
         """[windows, labels], each 0 to 1.

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from workers.core.endpoint import FRAME_SAMPLES
+from workers.engines.onnx import open_graph
 
 MODEL = Path(__file__).parents[1] / "models" / "silero" / "silero_vad_v6.onnx"
 CONTEXT_SAMPLES = 64
@@ -42,9 +42,7 @@ class SpeechDetector:
     """
 
     def __init__(self) -> None:
-        self._session = onnxruntime.InferenceSession(
-            MODEL, one_thread(), providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(MODEL)
 
     def step(self, state: SpeechState, frame: Samples) -> tuple[float, SpeechState]:
         """The probability that a frame of 512 samples (16 kHz) holds speech."""
@@ -53,13 +51,3 @@ class SpeechDetector:
         inputs = {"input": audio[np.newaxis], "h": state.hidden, "c": state.cell}
         probability, hidden, cell = self._session.run(None, inputs)
         return float(probability[0]), SpeechState(hidden, cell, audio[-CONTEXT_SAMPLES:])
-
-
-def one_thread() -> onnxruntime.SessionOptions:
-    """One thread that never spins (design: models, section 1)."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options

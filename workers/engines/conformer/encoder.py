@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from workers.engines.conformer.features import Floats
-from workers.engines.silero import one_thread
+from workers.engines.onnx import open_graph
 
 OUTPUTS = ["phones", "characters", "mel_cache_after", "convolution_after", "keys", "values"]
 MOST_ROWS = 16
@@ -48,9 +47,7 @@ class Encoder:
     """Writes into the states that it is given."""
 
     def __init__(self, graph: Path) -> None:
-        self._session = onnxruntime.InferenceSession(
-            graph, one_thread(), providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(graph)
         shapes = {each.name: each.shape for each in self._session.get_inputs()}
         self._ring_names = [name for name in shapes if name.startswith(("keys_", "values_"))]
         heads, left, width = shapes[self._ring_names[0]][1:]

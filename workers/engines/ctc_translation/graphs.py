@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 import sentencepiece
 from numpy.typing import NDArray
 
 from stream.core.errors import EngineMissing
 from workers.core.speculative import Best
-from workers.engines.silero import one_thread
+from workers.engines.onnx import Graph, open_graph
 
 BLANK, BEGIN, END = 0, 1, 2
 FILES = ("encoder.onnx", "drafter.onnx", "decoder.onnx", "weights.bin", "pieces.model")
@@ -47,9 +46,9 @@ class Graphs:
             raise EngineMissing(
                 f"{folder} lacks {', '.join(missing)}, expected a translation model"
             )
-        self._encoder = _open(folder / "encoder.onnx")
-        self._drafter = _open(folder / "drafter.onnx")
-        self._decoder = _open(folder / "decoder.onnx")
+        self._encoder = open_graph(folder / "encoder.onnx")
+        self._drafter = open_graph(folder / "drafter.onnx")
+        self._decoder = open_graph(folder / "decoder.onnx")
         layers, _, _, self.cache_width = _shape(self._decoder, "past_keys_values")
         self.layers: int = layers
 
@@ -126,10 +125,6 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
     return tokens, length
 
 
-def _open(path: Path) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(path, one_thread(), providers=["CPUExecutionProvider"])
-
-
-def _shape(session: onnxruntime.InferenceSession, name: str) -> list[int]:
+def _shape(session: Graph, name: str) -> list[int]:
     shapes: dict[str, list[int]] = {each.name: each.shape for each in session.get_inputs()}
     return shapes[name]

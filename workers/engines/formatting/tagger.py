@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 
 from workers.core.silences import Scores
 from workers.engines.formatting.vocabulary import CUT, END, read_vocabulary
-from workers.engines.silero import one_thread
+from workers.engines.onnx import open_graph
 
 MODEL = Path(__file__).parents[2] / "models" / "punctuation"
 
@@ -28,9 +27,7 @@ class Tagger:
 
     def __init__(self, folder: Path = MODEL) -> None:
         self._vocabulary = read_vocabulary(folder / "words.txt.xz")
-        self._session = onnxruntime.InferenceSession(
-            folder / "tagger.onnx", one_thread(), providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(folder / "tagger.onnx")
 
     @property
     def forms(self) -> Mapping[str, str]:
