@@ -34,10 +34,9 @@ CACHE = Path(__file__).resolve().parents[1] / ".cache" / "kafka"
 READY = "Kafka Server started"
 # Room for what is young: in 20 MB of it the collector stopped a busy broker for 8 to 40 ms every
 # two seconds, which was the latency's p99. Room for classes: outgrown, it cost full collections.
-# Room for what stays: in 256 MB of it the 1,900 partitions of a test session froze a broker.
 JVM = (
     "-Xms192m",
-    "-Xmx1g",
+    "-Xmx384m",
     "-Xmn128m",
     "-XX:MetaspaceSize=96m",
     "-XX:+UseSerialGC",
@@ -189,8 +188,7 @@ class Broker:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        # Whoever is killed has no last words, but its process id is gone. A pipe's end would not
-        # do: whatever closes a descriptor of ours twice would end the broker.
+        # Whoever is killed has no last words, but its process id is gone.
         watch = f"tail --pid={os.getpid()} -f /dev/null; kill -9 {self._process.pid}"
         self._guard = subprocess.Popen(
             ["sh", "-c", watch],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
@@ -12,6 +12,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 import pytest
 
 from tests.end_to_end import engines
+from tests.support.processes import children
 from tests.support.served import PATIENCE_S, Fields, Served, Speaker, served
 from workers.service import Service
 from workers.worker import Worker
@@ -24,9 +25,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds p
 
 
 @asynccontextmanager
-async def moderation(house: Served) -> AsyncIterator[None]:
-    """A moderation worker whose scripted engine runs in a process of its own."""
-    begun = asyncio.Event()
+async def moderation(house: Served) -> AsyncIterator[Callable[[], set[int]]]:
+    """A moderation worker whose scripted engine runs in a process of its own, and what tells which
+    process that is by now.
+    """
+    begun, before = asyncio.Event(), children()
     service = Service(task="moderation", engine=engines.MODERATION, member="m", life="1")
 
     def watch(worker: Worker) -> None:
@@ -35,17 +38,11 @@ async def moderation(house: Served) -> AsyncIterator[None]:
     working = asyncio.create_task(service.run(house.bus, house.clock, watch))
     await begun.wait()
     try:
-        yield
+        yield lambda: children() - before
     finally:
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-
-
-def engine_processes() -> list[int]:
-    """The processes that this one has started."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
 
 
 async def ask(speaker: Speaker, text: str = "hello", budget_ms: int = BUDGET_MS) -> Fields:
@@ -81,7 +78,7 @@ async def test_while_the_model_hangs_the_policy_answers_in_time() -> None:
 async def test_while_the_model_is_stopped_the_policy_answers_in_time() -> None:
     async with (
         served(gate_guard_ms=GUARD_MS) as house,
-        moderation(house),
+        moderation(house) as engine_processes,
         house.speaker() as speaker,
     ):
         await check_recovers(speaker)
@@ -102,7 +99,7 @@ async def test_while_the_model_is_stopped_the_policy_answers_in_time() -> None:
 async def test_a_model_that_is_killed_is_replaced() -> None:
     async with (
         served(gate_guard_ms=GUARD_MS) as house,
-        moderation(house),
+        moderation(house) as engine_processes,
         house.speaker() as speaker,
     ):
         await check_recovers(speaker)

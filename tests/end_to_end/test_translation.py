@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
@@ -18,6 +17,7 @@ from libretranslatepy import LibreTranslateAPI
 from stream.adapters.clock import AnchoredClock
 from stream.adapters.memory import MemoryBus
 from tests.end_to_end import engines
+from tests.support.processes import children
 from tests.support.scripted import SEGMENT_SAMPLES
 from tests.support.served import PARTITIONS, Fields, Served, Speaker, served
 from workers.ports import Task
@@ -101,11 +101,6 @@ async def test_a_subscriber_reads_the_growing_captions_in_its_language() -> None
             10_100,
         )
         assert message["cursor"]
-
-
-def children() -> set[int]:
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
 @pytest.mark.parametrize("blow", ["engine", "worker"])

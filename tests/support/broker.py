@@ -1,8 +1,7 @@
 """Fixtures: a real Apache Kafka, a cluster of three, and librdkafka's test cluster.
 
-Each starts when the first test asks for it and ends with its file or the session.
-`ONTIME_TEST_KAFKA=HOST:PORT` names a running Kafka to use instead of one of our own. Tests keep
-apart by topic prefixes.
+Each starts when the first test asks for it and ends with the session. `ONTIME_TEST_KAFKA=HOST:PORT`
+names a running Kafka to use instead of one of our own. Tests keep apart by topic prefixes.
 """
 
 from __future__ import annotations
@@ -29,12 +28,9 @@ def new_prefix() -> str:
     return f"test-{os.getpid()}-{next(_prefixes)}."
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Kafka that a file's tests share: they must leave it running.
-
-    One for all files would hold 1,900 partitions in the end.
-    """
+    """The address of a real Kafka that tests share: they must leave it running."""
     if given := os.environ.get("ONTIME_TEST_KAFKA"):
         yield given
         return

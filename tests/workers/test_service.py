@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from signal import SIGKILL
 
 import pytest
@@ -29,6 +28,7 @@ from stream.core.records import (
 )
 from stream.ports import Reader
 from tests.end_to_end import engines
+from tests.support.processes import children
 from workers.ports import Task
 from workers.service import Service
 from workers.worker import Worker
@@ -101,11 +101,6 @@ async def post(bus: MemoryBus, name: str, text: str = "hello") -> None:
     )
     payload = wire.encode_job(job)
     await bus.publish(Topic.POSTS, "c", payload.value, payload.headers)
-
-
-def children() -> set[int]:
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
 async def test_a_post_is_judged_in_another_process_that_ends_with_the_service() -> None:
