@@ -2,12 +2,12 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from .losses import Parts
 from .parallel import Group
 from .recipe import Job
 
@@ -43,33 +43,46 @@ class Clock:
 
 
 class Curve:
-    """The learning curve, a line of JSON each time; sums stay on the device until then."""
+    """The learning curve, a line of JSON each time; sums stay on the device until then.
 
-    def __init__(self, path: Path) -> None:
+    `unit` names what a second's worth is counted of ("pieces"), "" where nothing is counted.
+    """
+
+    def __init__(self, path: Path, unit: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._unit = unit
         self._sums: list[Tensor] = []
+        self._names: tuple[str, ...] = ()
+        self._count = 0
         self._began = self._since = time.monotonic()
 
-    def add(self, parts: Parts) -> None:
-        self._sums.append(torch.stack([p.detach() for p in parts]))
+    def add(self, parts: Mapping[str, Tensor], count: int = 0) -> None:
+        """The losses of a step, by name."""
+        self._names = tuple(parts)
+        self._count += count
+        self._sums.append(torch.stack([p.detach() for p in parts.values()]))
 
     def write(self, step: int, epoch: int, rate: float, progress: float) -> None:
         means = torch.stack(self._sums).mean(0).tolist()
         now = time.monotonic()
+        took_s = now - self._since
         self._append(
             step=step,
             epoch=epoch,
             seconds=round(now - self._began, 1),
             rate=round(rate, 7),
             progress=round(progress, 4),
-            step_ms=round((now - self._since) / len(self._sums) * 1000, 1),
-            **{name: round(v, 4) for name, v in zip(Parts._fields, means, strict=True)},
+            step_ms=round(took_s / len(self._sums) * 1000, 1),
+            **({f"{self._unit}_s": round(self._count / took_s)} if self._unit else {}),
+            **{name: round(v, 4) for name, v in zip(self._names, means, strict=True)},
         )
-        self._sums, self._since = [], now
+        self._sums, self._count, self._since = [], 0, now
 
-    def write_error(self, step: int, phone_error: float, chunk: int = 8) -> None:
-        self._append(step=step, chunk=chunk, held_phone_error=round(phone_error, 4))
+    def write_held(self, step: int, means: Mapping[str, float], **about: float) -> None:
+        """What is true of held-out data, by name; `about` says under which conditions."""
+        held = {f"held_{name}": round(v, 4) for name, v in means.items()}
+        self._append(step=step, **about, **held)
         self._since = time.monotonic()
 
     def _append(self, **entry: float) -> None:

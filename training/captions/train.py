@@ -184,7 +184,7 @@ class Trainer:
         if self.share.rank == 0:
             self.save(min(clock.progress, 1.0))
             for chunk in (4, 8, 16, WHOLE):
-                self.curve.write_error(self.step, self.measure(chunk), chunk)
+                self.curve.write_held(self.step, {"phone_error": self.measure(chunk)}, chunk=chunk)
         self.group.close()
 
     def _loop(self, steps: list[Step], optimiser: torch.optim.Optimizer, clock: Clock) -> None:
@@ -213,12 +213,12 @@ class Trainer:
                 self._note(parts, rate, clock.progress)
 
     def _note(self, parts: Parts, rate: float, progress: float) -> None:
-        self.curve.add(parts)
+        self.curve.add(parts._asdict())
         if self.step % self.job.every == 0:
             self.curve.write(self.step, self.epochs.epoch, rate, progress)
         if self.step % self.job.measure_every == 0:
             self.save(progress)
-            self.curve.write_error(self.step, self.measure(8))
+            self.curve.write_held(self.step, {"phone_error": self.measure(8)}, chunk=8)
 
     def _batches(self) -> Iterator[Batch]:
         while True:

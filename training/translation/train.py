@@ -14,12 +14,11 @@ from torch import nn
 
 from training.captions.checkpoint import State, load_checkpoint, save_checkpoint
 from training.captions.parallel import Group, share_of_environment
-from training.captions.progress import Clock
+from training.captions.progress import Clock, Curve
 from training.captions.recipe import Job
 
 from .batches import Bank, Batch, Epochs, draw, make_buckets
 from .capture import Narrow, Step, capture_steps
-from .curve import Curve
 from .examples import Examples
 from .model import Translator
 from .packed import Array, Packed, Ragged
@@ -59,7 +58,7 @@ class Trainer:
         self._learned = [p for p in self.net.parameters() if p.requires_grad]
         self._live = [p.detach() for p in self._learned]
         self.average = [p.clone() for p in self._live]
-        self.curve = Curve(job.out / "curve.jsonl")
+        self.curve = Curve(job.out / "curve.jsonl", unit="pieces")
 
     def _epochs(self, packed: Packed, examples: Examples, seed: int) -> Epochs:
         texts = (packed.texts, packed.bare)
