@@ -177,10 +177,10 @@ class Subtitles:
         return channel.sequence.admits(caption)
 
     def _wanted(self, heard: Heard) -> list[Key]:
-        """The languages that are offered, and not said yet."""
+        """The languages that are offered, and not said yet; none before the first word."""
         caption, origin = heard.caption, heard.origin
         source = _base(caption.language)
-        if source not in self._sources:
+        if source not in self._sources or not (caption.text or caption.final):
             return []
         if heard.read - origin.arrived > PAST_S:
             self._counts["finals_left"] += caption.final

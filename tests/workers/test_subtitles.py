@@ -102,6 +102,12 @@ def test_a_translation_follows_its_caption_and_is_tied_to_it() -> None:
     assert (house.said[-1].text, house.said[-1].degraded) == ("de Hello there.", False)
 
 
+def test_before_the_first_word_there_is_nothing_to_translate() -> None:
+    house = House()
+    assert house.hear(caption("e-0", 1, "")) == []
+    assert house.said == []
+
+
 def test_a_newer_caption_takes_the_place_of_one_that_waits() -> None:
     house = House()
     older, newer = house.hear(caption("e-0", 1, "one"), caption("e-0", 2, "one two"))

@@ -71,7 +71,6 @@ class _Segment(Generic[State]):
     start: int
     state: State
     stability: Stability = field(default_factory=lambda: Stability(STABLE_AFTER_SAMPLES))
-    shown: bool = False
 
 
 @dataclass(slots=True)
@@ -205,14 +204,14 @@ class SegmentingRecogniser(Generic[State]):
         )
 
     def _partial(self, stream: _Stream[State], upto: int) -> Hypothesis | None:
-        """What is shown of the open segment; nothing before its first word."""
+        """What is shown of the open segment: no text before its first word, nor while it may be
+        noise, but how far it has been heard.
+        """
         segment = stream.segment
-        if segment is None or not stream.listener.is_sure:
+        if segment is None:
             return None
-        shown = segment.stability.revise(self._decoder.read(segment.state), upto)
-        if not (shown.words or segment.shown):
-            return None
-        segment.shown = True
+        words = self._decoder.read(segment.state) if stream.listener.is_sure else ()
+        shown = segment.stability.revise(words, upto)
         return Hypothesis(
             start=segment.start,
             end=upto,

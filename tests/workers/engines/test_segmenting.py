@@ -60,6 +60,13 @@ class CountingDecoder:
         self.open -= 1
 
 
+class SilentDecoder(CountingDecoder):
+    """Has not made out a word yet."""
+
+    def read(self, state: Counted) -> Sequence[Word]:
+        return ()
+
+
 class LoudnessDetector(SpeechDetector):
     """Speech is what is loud; remembers, so that a forgotten reset would show."""
 
@@ -222,11 +229,20 @@ def test_finals_are_written_as_people_write_them_and_partials_as_they_are_spoken
     assert final.stable == len(final.text)
 
 
-def test_what_is_never_surely_speech_brings_an_empty_final_and_no_partial() -> None:
+def test_what_is_never_surely_speech_has_no_text() -> None:
     rules = EndpointRules(silence=5, longest=40, pre_roll=3, sure=1.1)
     engine = SegmentingRecogniser(CARD, LoudnessDetector(), rules, CountingDecoder())
     heard = hear(engine, sound([(True, 10), (False, 10)]), [3_000, 6_000])
-    assert [(said.text, said.final) for each in heard for said in each.hypotheses] == [("", True)]
+    said = [each for answer in heard for each in answer.hypotheses]
+    assert [each.text for each in said] == [""] * len(said)
+    assert [each.final for each in said if each.final] == [True]
+
+
+def test_an_open_segment_says_how_far_it_was_heard_before_its_first_word() -> None:
+    engine = SegmentingRecogniser(CARD, LoudnessDetector(), RULES, SilentDecoder())
+    heard = hear(engine, sound([(True, 8)]), [2 * 512, 5 * 512])
+    said = [each for answer in heard for each in answer.hypotheses if not each.final]
+    assert [(each.text, each.end) for each in said] == [("", 2 * 512), ("", 5 * 512)]
 
 
 def test_streams_of_a_batch_are_decoded_together() -> None:
