@@ -115,6 +115,7 @@ class Peer(Protocol):
 
     outbox: Outbox
 
+    @property
     def writable(self) -> bool:
         """False while the kernel's buffer is full; the connection wakes the fan-out afterwards."""
 

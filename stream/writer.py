@@ -106,7 +106,7 @@ class Writer:
     def drain(self, peer: Peer) -> None:
         """Write what waits for a peer as far as it takes it."""
         outbox = peer.outbox
-        while len(outbox) and peer.writable():
+        while len(outbox) and peer.writable:
             frames = outbox.take(self.limits.write_bytes)
             self._writes += 1
             self._written_bytes += len(frames)
@@ -199,7 +199,7 @@ class Writer:
         behind = self._dirty.keys() | self._prompt.keys() | self._blocked.keys()
         others = []
         for peer in peers:
-            if peer.writable() and peer not in behind:
+            if peer.writable and not (behind and peer in behind):
                 peer.write(frames)
             else:
                 others.append(peer)

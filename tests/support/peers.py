@@ -25,11 +25,12 @@ class KeptPeer:
         self.closed: OntimeError | None = None
         self._written = asyncio.Event()
 
+    @property
     def writable(self) -> bool:
         return self.open and self.closed is None
 
     def write(self, frames: bytes) -> None:
-        assert self.writable()
+        assert self.writable
         self.writes.append(frames)
         self._written.set()
 
