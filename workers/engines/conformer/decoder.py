@@ -1,14 +1,15 @@
 """The decoder behind the recogniser: every segment is heard twice.
 
-The draft hears chunks as short as the load allows, for partials. The second hearing takes longer
-blocks, in which each sound is heard with more of what follows it; finals are its words, so that
-they depend on the audio alone. Under load (rung `draft`) there is no second hearing.
+The draft hears chunks as short as the load allows, for partials. The second hearing takes all of
+the segment once it may have ended; finals are its words, so that they depend on the audio alone.
+Under load (rung `draft`) there is no second hearing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,17 +25,18 @@ from workers.engines.conformer.features import (
     Samples,
 )
 from workers.engines.conformer.hotwords import HotwordMaker
+from workers.engines.conformer.second import SecondHearing
 from workers.engines.conformer.words import Beam, Path, Spoken, Vocabulary
 from workers.ports import Audio
 
 FRAMES_PER_SECOND = SAMPLE_RATE // FRAME_SAMPLES
-BLOCK_FRAMES = 32
-"""Of the second hearing: 1.28 s."""
 
 
 @dataclass(slots=True)
 class Hearing:
-    """One way through a segment: mels that wait, what the encoder remembers, and the search."""
+    """The way through a segment as it comes: mels that wait, what the encoder remembers, and the
+    search.
+    """
 
     beam: Beam
     state: EncoderState
@@ -51,19 +53,27 @@ class Hearing:
         return chunk
 
 
+class Said(NamedTuple):
+    """The best path through phone log-probs [n, classes]."""
+
+    path: Path
+    scores: list[Floats]
+
+
 @dataclass(slots=True)
 class Utterance:
     """A segment in the decoder's hands; `rest` are samples that don't fill a frame yet.
 
-    `rested`: all of it has been heard, and it may have ended.
+    `rested`: it may have ended here, and nothing has come since; `said` is then what was said.
     """
 
     start: int
     draft: Hearing
-    second: Hearing
+    second: SecondHearing = field(default_factory=SecondHearing)
     tail: Samples = field(default_factory=lambda: LogMel.START)
     rest: Samples = field(default_factory=lambda: np.empty(0, np.int16))
     rested: bool = False
+    said: Said | None = None
     chunk: int = 4
     rung: Rung = Rung.DRAFT
     hotwords: tuple[str, ...] = ()
@@ -79,8 +89,7 @@ class ConformerDecoder:
         self._mels = LogMel()
 
     def begin(self, start: int) -> Utterance:
-        draft, second = (Hearing(self._vocabulary.beam(), self._encoder.begin()) for _ in range(2))
-        return Utterance(start, draft, second)
+        return Utterance(start, Hearing(self._vocabulary.beam(), self._encoder.begin()))
 
     def heed(self, state: Utterance, audio: Audio, rung: Rung) -> None:
         state.chunk = max(1, audio.chunk_ms * FRAMES_PER_SECOND // 1000)
@@ -89,30 +98,30 @@ class ConformerDecoder:
 
     def step(self, states: Sequence[Utterance], audio: Sequence[Samples]) -> None:
         for state, samples in zip(states, audio, strict=True):
-            state.rested = state.rested and not len(samples)
+            if len(samples):
+                state.rested, state.said = False, None
             self._listen(state, np.concatenate((state.rest, samples)))
-        self._hear((state.draft, state.chunk, state.chunk) for state in states)
-        verified = (state.second for state in states if state.rung is not Rung.DRAFT)
-        self._hear((second, BLOCK_FRAMES, BLOCK_FRAMES) for second in verified)
+        self._hear([(state.draft, state.chunk, state.chunk) for state in states])
+        for state in states:
+            if state.rung is not Rung.DRAFT:
+                state.second.hear_blocks(self._encoder)
 
     def rest(self, states: Sequence[Utterance]) -> None:
-        self._finish(states)
+        self._finish([state for state in states if state.rung is Rung.DRAFT])
         for state in states:
             state.rested = True
+            if state.rung is not Rung.DRAFT:
+                state.said = self._hear_again(state)
 
     def read(self, state: Utterance) -> Sequence[Word]:
-        return words_of(state, state.draft.beam.best(), state.draft)
+        said = state.said or Said(state.draft.beam.best(), state.draft.scores)
+        return words_of(state, said)
 
     def end(self, state: Utterance) -> Sequence[Word]:
         if not state.rested:
             missing = -len(state.rest) % FRAME_SAMPLES
             self._listen(state, np.pad(state.rest, (0, missing)))
-        self._finish([state])
-        heard = state.draft if state.rung is Rung.DRAFT else state.second
-        path = heard.beam.close()
-        if state.hotwords:
-            path = self._hotwords.make(state.hotwords).put(path, scores_of(heard))
-        return words_of(state, path, heard)
+        return words_of(state, state.said or self._say(state))
 
     def drop(self, state: Utterance) -> None:
         pass
@@ -122,14 +131,31 @@ class ConformerDecoder:
         whole = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
         mels, state.tail = self._mels.step(state.tail, samples[:whole])
         state.rest = samples[whole:]
-        for hearing in (state.draft, state.second):
-            hearing.waiting = np.concatenate((hearing.waiting, mels))
+        state.draft.waiting = np.concatenate((state.draft.waiting, mels))
+        state.second.listen(mels)
+
+    def _say(self, state: Utterance) -> Said:
+        if state.rung is not Rung.DRAFT:
+            return self._hear_again(state)
+        self._finish([state])
+        return self._with_hotwords(state, Said(state.draft.beam.close(), state.draft.scores))
+
+    def _hear_again(self, state: Utterance) -> Said:
+        scores = state.second.peek(self._encoder)
+        beam = self._vocabulary.beam()
+        for each in scores:
+            beam.step(each)
+        return self._with_hotwords(state, Said(beam.close(), scores))
+
+    def _with_hotwords(self, state: Utterance, said: Said) -> Said:
+        if not state.hotwords:
+            return said
+        put = self._hotwords.make(state.hotwords).put
+        return said._replace(path=put(said.path, joined(said.scores)))
 
     def _finish(self, states: Sequence[Utterance]) -> None:
         """All that waits, the last chunk shorter."""
-        self._hear((state.draft, state.chunk, 1) for state in states)
-        verified = (state.second for state in states if state.rung is not Rung.DRAFT)
-        self._hear((second, BLOCK_FRAMES, 1) for second in verified)
+        self._hear([(state.draft, state.chunk, 1) for state in states])
 
     def _hear(self, hearings: Iterable[tuple[Hearing, int, int]]) -> None:
         """Chunks of so many frames, and of no fewer than so few, until none is left."""
@@ -143,14 +169,14 @@ class ConformerDecoder:
             ready = [each for each in ready if each[0].frames >= each[2]]
 
 
-def scores_of(hearing: Hearing) -> Floats:
+def joined(scores: Sequence[Floats]) -> Floats:
     """Phone log-probs of all frames so far [n, classes]."""
-    return np.concatenate(hearing.scores) if hearing.scores else np.empty((0, 1), np.float32)
+    return np.concatenate(scores) if scores else np.empty((0, 1), np.float32)
 
 
-def words_of(state: Utterance, path: Path, hearing: Hearing) -> list[Word]:
+def words_of(state: Utterance, said: Said) -> list[Word]:
     """Words with their times in the epoch; lower case, but hotwords as their channel has them."""
-    scores = scores_of(hearing)
+    path, scores = said.path, joined(said.scores)
     offset = state.start / SAMPLE_RATE
     return [
         Word(

@@ -7,7 +7,7 @@ shares its run: activations are quantised by rows, and sums are in whole numbers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +41,10 @@ class EncoderState:
     taps: Floats
     rings: Floats
     position: int = 0
+
+    def copy(self) -> EncoderState:
+        """One that can go another way."""
+        return replace(self, rings=self.rings.copy())
 
 
 class Encoder:
