@@ -9,7 +9,8 @@ import torch
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights but the data; `batch_s` counts both views."""
+    """Everything that decides the weights but the data; `batch_s` counts both views, `skip` is the
+    last block's share of branches left out."""
 
     peak_rate: float = 8e-4
     floor: float = 0.01
@@ -19,6 +20,7 @@ class Recipe:
     agree_steps: int = 2000
     weight_decay: float = 0.03
     dropout: float = 0.15
+    skip: float = 0.0
     batch_s: float = 400.0
     mask_strength: float = 2.5
     clip: float = 1.0
@@ -38,13 +40,17 @@ class Recipe:
 @dataclass(frozen=True)
 class Job:
     """One run on one machine. It ends after `steps` of the whole training, or when `seconds` of
-    this run are over, whichever is given; `resume` is a checkpoint to go on from."""
+    this run are over, whichever is given; `resume` is a checkpoint to go on from. `fuse` and
+    `capture` say whether torch.compile and CUDA graphs are made use of. `out` gets the newest
+    averaged weights, `best` those of the fewest errors on the held-out fold."""
 
     out: Path
+    best: Path
     device: torch.device
     seconds: float | None = None
     steps: int | None = None
     resume: Path | None = None
     fuse: bool = True
+    capture: bool = True
     every: int = 500
-    measure_every: int = 4000
+    measure_every: int = 2000

@@ -169,7 +169,7 @@ def _add_hypotheses(steps: "Steps") -> None:
 
 
 def _hypotheses(arguments: argparse.Namespace) -> None:
-    from .measure import write_hypotheses
+    from .hypotheses import write_hypotheses
     from .pieces import Pieces
     from .steps import load_translator
 
@@ -187,7 +187,7 @@ def _add_score(steps: "Steps") -> None:
 
 
 def _score(arguments: argparse.Namespace) -> None:
-    from .measure import report_hypotheses
+    from .hypotheses import report_hypotheses
     from .pieces import Pieces
 
     a = arguments

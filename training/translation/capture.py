@@ -3,9 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+
+from training.captions.recipe import Job
 
 from .batches import Bucket
 from .layers import DecoderBlock, EncoderBlock
@@ -44,12 +47,11 @@ def compiled(step: nn.Module, on: bool) -> Iterator[None]:
             block._compiled_call_impl = None
 
 
-def capture_steps(
-    step: nn.Module, buckets: Sequence[Bucket], device: torch.device, fuse: bool
-) -> list[Step]:
+def capture_steps(step: nn.Module, buckets: Sequence[Bucket], job: Job) -> list[Step]:
     """A function for each bucket of source, length, shifted and target; on a GPU a captured
     graph."""
-    if device.type != "cuda":
+    device = job.device
+    if device.type != "cuda" or not job.capture:
         return [Narrow(step, device) for _ in buckets]
     began = time.monotonic()
     pool = torch.cuda.graph_pool_handle()
@@ -57,13 +59,13 @@ def capture_steps(
     # the longest first: the later ones find room in its memory
     for number in reversed(range(len(buckets))):
         try:
-            with compiled(step, fuse):
+            with compiled(step, job.fuse):
                 steps[number] = _capture(step, buckets[number], device, pool)
         except Exception as error:  # a compiler's errors have no common type
-            if not fuse:
+            if not job.fuse:
                 raise
             print(f"not fused: {type(error).__name__}: {str(error)[:500]}", flush=True)
-            return capture_steps(step, buckets, device, fuse=False)
+            return capture_steps(step, buckets, replace(job, fuse=False))
         took = time.monotonic() - began
         print(f"bucket {number} {buckets[number]} captured, {took:.1f} s", flush=True)
     return [steps[i] for i in range(len(buckets))]

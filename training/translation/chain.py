@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ TINY = (
     "--width 64 --heads 2 --encoder-layers 2 --encoder-inner 128 --drafter-layers 2 "
     "--drafter-inner 128 --decoder-layers 2 --decoder-inner 128"
 )
+
+
+LEARNING = ("teacher", "student")
 
 
 def add_all(steps: "Steps") -> None:
@@ -62,7 +66,8 @@ def _all(arguments: argparse.Namespace) -> None:
         done = a.work / f"{name}.done"
         if not done.exists():
             print(f"== {name}", flush=True)
-            _run([name, "--work", str(a.work), *typed], _processes(name, a.device))
+            command = [name, "--work", str(a.work), *typed]
+            _insist(command, a.work / name, _processes(name, a.device))
             done.touch()
 
 
@@ -72,6 +77,25 @@ def _processes(name: str, device: str) -> int:
 
     shared = device == "cuda" and name in {"teacher", "distil", "student"}
     return torch.cuda.device_count() if shared else 1
+
+
+def _insist(typed: list[str], out: Path, processes: int) -> None:
+    """A training step that fails is tried once more in the plainest way, from the checkpoint it
+    left, in the time it has left."""
+    began, began_at = time.monotonic(), time.time()
+    try:
+        _run(typed, processes)
+    except subprocess.CalledProcessError:
+        if "--seconds" not in typed or typed[0] not in LEARNING:
+            raise
+        place = typed.index("--seconds") + 1
+        seconds = float(typed[place])
+        left = max(seconds - (time.monotonic() - began), seconds / 3)
+        state = out / "state.json"
+        resume = state.exists() and state.stat().st_mtime > began_at
+        plain = ["--plain", *(["--resume", str(out)] if resume else [])]
+        print(f"{typed[0]} failed; again, plainly, {left:.0f} s", flush=True)
+        _run([*typed[:place], f"{left:.0f}", *typed[place + 1 :], *plain], processes)
 
 
 def _run(typed: list[str], processes: int) -> None:

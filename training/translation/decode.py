@@ -18,6 +18,8 @@ from .pieces import BEGIN, BLANK, END, MASK, UNKNOWN, Ids, collapse
 FORBIDDEN = [BLANK, BEGIN, UNKNOWN, *range(END + 2, MASK + 1)]
 #: How often the host asks whether all rows are over: asking waits for the device.
 ASK_EVERY = 4
+#: Hypotheses decoded at once: attention's kernels count them in 16 bits.
+MOST_ROWS = 49_152
 
 
 def narrow(device: torch.device) -> AbstractContextManager[object]:
@@ -134,7 +136,8 @@ def decode_all(
     with torch.inference_mode(), narrow(device):
         while at < len(order):
             # shortest first: the last of a part is its longest
-            part = order[at : at + max(1, places // width // int(ends[order[at]] + 2))]
+            rows_now = min(places // int(ends[order[at]] + 2), MOST_ROWS) // width
+            part = order[at : at + max(1, rows_now)]
             rows, tags = torch.from_numpy(asked[part].T.copy()).to(device)
             length = torch.from_numpy(ends[part]).to(device)
             source = bank.source(rows, length, tags, int(ends[part[-1]]) + 2)

@@ -24,6 +24,7 @@ def add_training(step: argparse.ArgumentParser) -> None:
     step.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
     step.add_argument("--out", type=Path, help="folder for checkpoint and curve")
     step.add_argument("--no-fuse", action="store_true", help="do without torch.compile")
+    step.add_argument("--plain", action="store_true", help="do without CUDA graphs as well")
     step.add_argument("--tokens", type=int, help="places of a batch, a side and a process")
     step.add_argument("--peak-rate", type=float)
     step.add_argument("--dropout", type=float)
@@ -51,6 +52,7 @@ def chosen_job(arguments: argparse.Namespace, name: str) -> "Job":
         steps=a.steps,
         resume=a.resume,
         fuse=not a.no_fuse,
+        capture=not a.plain,
         every=250,
         measure_every=2000,
     )

@@ -26,6 +26,8 @@ from .recipe import Recipe
 from .tasks import Task
 
 HELD_TOKENS = 8000
+#: A machine that is taken away costs the steps since the last checkpoint.
+FIRST_SAVE, SAVE_EVERY = 500, 1000
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Trainer:
         """Trains until the job's end and leaves a checkpoint of the averaged weights."""
         began = time.monotonic()
         self.net.train()
-        steps = capture_steps(self.task.step, self.buckets, self.device, self.job.fuse)
+        steps = capture_steps(self.task.step, self.buckets, self.job)
         self.group = Group(self.share, self._learned)
         torch.manual_seed(self.recipe.seed + self.step + self.share.rank)
         clock = Clock(self.job, began, self.start, self.group)
@@ -124,8 +126,9 @@ class Trainer:
     def _note(self, rate: float, progress: float) -> None:
         if self.step % self.job.every == 0:
             self.curve.write(self.step, self.epochs.epoch, rate, progress)
-        if self.step % self.job.measure_every == 0:
+        if self.step == FIRST_SAVE or self.step % SAVE_EVERY == 0:
             self.save(progress)
+        if self.step % self.job.measure_every == 0:
             self.curve.write_held(self.step, self.measure())
 
     def _batches(self, ahead: ThreadPoolExecutor) -> Iterator[Batch]:
