@@ -1,0 +1,1 @@
+"""The recogniser on a GPU: torch, half precision, a captured graph for each size of a run."""
