@@ -4,12 +4,22 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .parallel import Group
-from .recipe import Job
+
+
+class Limits(Protocol):
+    """When a run ends; one of them is given."""
+
+    @property
+    def seconds(self) -> float | None: ...
+
+    @property
+    def steps(self) -> int | None: ...
 
 
 class Clock:
@@ -20,7 +30,7 @@ class Clock:
 
     LOOK = 25
 
-    def __init__(self, job: Job, began: float, start: float, group: Group) -> None:
+    def __init__(self, job: Limits, began: float, start: float, group: Group) -> None:
         self._job, self._start, self._group = job, start, group
         self._left_s = None if job.seconds is None else job.seconds - (time.monotonic() - began)
         self._began = time.monotonic()

@@ -40,9 +40,8 @@ class Recipe:
 @dataclass(frozen=True)
 class Job:
     """One run on one machine. It ends after `steps` of the whole training, or when `seconds` of
-    this run are over, whichever is given; `resume` is a checkpoint to go on from. `fuse` and
-    `capture` say whether torch.compile and CUDA graphs are made use of. `out` gets the newest
-    averaged weights, `best` those of the fewest errors on the held-out fold."""
+    this run are over, whichever is given; `resume` is a checkpoint to go on from. `out` gets
+    the newest averaged weights, `best` those of the fewest errors on the held-out fold."""
 
     out: Path
     best: Path
@@ -51,6 +50,5 @@ class Job:
     steps: int | None = None
     resume: Path | None = None
     fuse: bool = True
-    capture: bool = True
     every: int = 500
     measure_every: int = 2000

@@ -32,6 +32,7 @@ def main() -> None:
         *adders,
         _add_measure,
         _add_hypotheses,
+        _add_ablate,
         _add_score,
         _add_curve,
         _add_random,
@@ -180,9 +181,26 @@ def _hypotheses(arguments: argparse.Namespace) -> None:
     write_hypotheses(net, Pieces(a.work / "pieces.model"), a.work, out, a.ways.split(","), a.places)
 
 
+def _add_ablate(steps: "Steps") -> None:
+    made = add_step(steps, "ablate", "students of equal seconds, each without one part")
+    add_training(made)
+    made.add_argument("--rows", default="base,no-distilled,no-feedback,no-prefixes")
+    add_shape(made, {})
+    made.set_defaults(run=_ablate)
+
+
+def _ablate(arguments: argparse.Namespace) -> None:
+    from .ablate import ablate
+    from .recipe import STUDENT
+
+    recipe, job = chosen_recipe(arguments, STUDENT), chosen_job(arguments, "ablations")
+    ablate(arguments.work, chosen_shape(arguments), recipe, job, arguments.rows.split(","))
+
+
 def _add_score(steps: "Steps") -> None:
     made = add_step(steps, "score", "BLEU and chrF of hypotheses")
     made.add_argument("--found", type=Path, help="folder of the hypotheses")
+    made.add_argument("--ablations", type=Path, help="folder of `ablate`: its table instead")
     made.set_defaults(run=_score)
 
 
@@ -192,6 +210,11 @@ def _score(arguments: argparse.Namespace) -> None:
 
     a = arguments
     pieces = Pieces(a.work / "pieces.model")
+    if a.ablations:
+        from .ablate import table
+
+        print("\n".join(table(a.ablations, a.work, pieces)))
+        return
     for line in report_hypotheses(a.found or a.work / "hypotheses", a.work, pieces):
         print(line, flush=True)
 

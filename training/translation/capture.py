@@ -8,11 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from training.captions.recipe import Job
-
 from .batches import Bucket
 from .layers import DecoderBlock, EncoderBlock
 from .pieces import END
+from .recipe import Job
 
 Step = Callable[..., tuple[Tensor, ...]]
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .corpus import read_pairs
 from .decode import decode_all
 from .model import Translator
 from .packed import Ragged
-from .pieces import TAGS, Pieces
+from .pieces import LANGUAGES, TAGS, Ids, Pieces
 
+#: Set, language, source and reference.
+Text = tuple[str, str, str, str]
 SETS = ("test.tatoeba", "test.multi30k", "test.captions")
 
 
@@ -41,25 +42,65 @@ def write_hypotheses(
     net: Translator, pieces: Pieces, data: Path, out: Path, ways: Iterable[str], places: int
 ) -> None:
     """Translates all test sets; `out`/WAY.npz holds the pieces, in the order of `all_texts`."""
-    out.mkdir(parents=True, exist_ok=True)
     texts = all_texts(data)
     rows = Ragged.of(pieces.encode([source for _, _, source, _ in texts]))
+    for way in ways:
+        if way != "draft" or net.drafter is not None:
+            _write(net, rows, texts, way, out / f"{way}.npz", places)
+
+
+def write_cut(net: Translator, pieces: Pieces, data: Path, out: Path, places: int) -> None:
+    """`out`/cut.npz: greedy translations of the first half of each text's words."""
+    texts = all_texts(data)
+    halves = [" ".join(source.split()[: len(source.split()) // 2]) for _, _, source, _ in texts]
+    _write(net, Ragged.of(pieces.encode(halves)), texts, "greedy", out / "cut.npz", places)
+
+
+def _write(
+    net: Translator, rows: Ragged, texts: Sequence[Text], way: str, path: Path, places: int
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     tags = [TAGS[language] for _, language, _, _ in texts]
     asked = np.stack([np.arange(len(texts)), np.array(tags)], 1)
-    for way in ways:
-        if way == "draft" and net.drafter is None:
-            continue
-        began = time.monotonic()
-        found = Ragged.of(decode_all(net, rows, asked, way, places))
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        print(f"{way}: {len(texts)} texts in {time.monotonic() - began:.1f} s", flush=True)
-        np.savez_compressed(
-            out / f"{way}.npz", flat=found.flat, lengths=found.lengths.astype(np.int16)
-        )
+    began = time.monotonic()
+    found = Ragged.of(decode_all(net, rows, asked, way, places))
+    took = time.monotonic() - began
+    print(f"{path.stem}: {len(texts)} texts in {took:.1f} s", flush=True)
+    np.savez_compressed(path, flat=found.flat, lengths=found.lengths.astype(np.int16))
 
 
-def all_texts(data: Path) -> list[tuple[str, str, str, str]]:
+def read_hypotheses(path: Path) -> list[Ids]:
+    with np.load(path, allow_pickle=False) as archive:
+        found = Ragged(archive["flat"], archive["lengths"].astype(np.int64).cumsum())
+    return found.rows()
+
+
+def stability(folder: Path, data: Path, name: str = "test.tatoeba") -> float:
+    """How much of the half texts' translations (cut.npz) begins the whole ones' (greedy.npz)."""
+    cut, whole = (read_hypotheses(folder / f"{way}.npz") for way in ("cut", "greedy"))
+    index = [i for i, text in enumerate(all_texts(data)) if text[0] == name]
+    kept = sum(_shared(cut[i], whole[i]) for i in index)
+    return kept / max(sum(len(cut[i]) for i in index), 1)
+
+
+def _shared(first: Ids, second: Ids) -> int:
+    """The length of the beginning they share."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
+def mean_bleu(path: Path, data: Path, pieces: Pieces, name: str) -> list[float]:
+    """BLEU of one test set by languages."""
+    texts, spoken = all_texts(data), pieces.decode(read_hypotheses(path))
+    reached = []
+    for language in LANGUAGES:
+        index = [i for i, t in enumerate(texts) if t[:2] == (name, language)]
+        if index:
+            reached.append(score([spoken[i] for i in index], [texts[i][3] for i in index]).bleu)
+    return reached
+
+
+def all_texts(data: Path) -> list[Text]:
     """Set, language, source and reference of all that is measured on."""
     return [
         (name, p.language, p.source, p.target)
@@ -73,9 +114,7 @@ def report_hypotheses(folder: Path, data: Path, pieces: Pieces) -> Iterable[str]
     texts = all_texts(data)
     groups = sorted({(name, language) for name, language, _, _ in texts})
     for path in sorted(folder.glob("*.npz")):
-        with np.load(path, allow_pickle=False) as archive:
-            found = Ragged(archive["flat"], archive["lengths"].astype(np.int64).cumsum())
-        spoken = pieces.decode(found.rows())
+        spoken = pieces.decode(read_hypotheses(path))
         reached: dict[str, list[Score]] = {}
         for name, language in groups:
             index = [i for i, t in enumerate(texts) if t[:2] == (name, language)]

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from training.captions.recipe import Job
-
-    from .recipe import Recipe
+    from .recipe import Job, Recipe
     from .shape import Shape
 
     Steps = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -40,7 +38,7 @@ def chosen_recipe(arguments: argparse.Namespace, default: "Recipe") -> "Recipe":
 
 
 def chosen_job(arguments: argparse.Namespace, name: str) -> "Job":
-    from training.captions.recipe import Job
+    from .recipe import Job
 
     a = arguments
     if a.seconds is None and a.steps is None:
@@ -90,7 +88,7 @@ def chosen_shape(arguments: argparse.Namespace) -> "Shape":
 def add_step(steps: "Steps", name: str, summary: str) -> argparse.ArgumentParser:
     made = steps.add_parser(name, help=summary, description=summary)
     made.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for what is made")
-    if name in {"prepare", "teacher", "student", "random"}:
+    if name in {"prepare", "teacher", "student", "ablate", "random"}:
         made.add_argument("--pieces", type=int, default=8000, help="size of the vocabulary")
     return made
 

@@ -1,7 +1,10 @@
-"""What decides the weights."""
+"""What decides the weights, and one run's share of making them."""
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,23 @@ class Recipe:
         cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
         warm = min(step / self.warm_steps, 1.0)
         return self.peak_rate * warm * (cosine * (1 - self.floor) + self.floor)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run on one machine. It ends after `steps` of the whole training, or when `seconds` of
+    this run are over, whichever is given; `resume` is a checkpoint to go on from. `fuse` and
+    `capture` say whether torch.compile and CUDA graphs are made use of."""
+
+    out: Path
+    device: torch.device
+    seconds: float | None = None
+    steps: int | None = None
+    resume: Path | None = None
+    fuse: bool = True
+    capture: bool = True
+    every: int = 250
+    measure_every: int = 2000
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ import torch
 
 from training.captions.batches import Share
 from training.captions.checkpoint import load_checkpoint
-from training.captions.recipe import Job
 
 from .distil import distil, save_answers, with_answers
 from .examples import Examples, mixed, prefix_examples, whole_examples, word_starts
 from .model import Translator
 from .packed import Packed, load_packed
 from .pieces import Pieces
-from .recipe import Recipe, StudentWeights
+from .recipe import Job, Recipe, StudentWeights
 from .shape import Shape
 from .tasks import Learning, Teaching
 from .train import Data, Trainer
@@ -86,12 +85,18 @@ def train_student(work: Path, shape: Shape, recipe: Recipe, job: Job, way: Schoo
     if way.teacher is not None and job.resume is None:
         count = inherit(net, load_checkpoint(way.teacher)[0])
         print(f"{count} tensors are the teacher's", flush=True)
+    task = Learning(net, way.weights, way.feed_back)
+    Trainer(net, task, recipe, job, schooled(work, recipe, way)).run()
+
+
+def schooled(work: Path, recipe: Recipe, way: Schooling) -> Data:
+    """What a student learns from: what the teacher said and a share of the real pairs, or, where
+    there is nothing or it shall not count, the real pairs alone."""
     packed = load_packed(work / "train.npz")
     files = sorted(work.glob("distilled-*.npz"))
     if files and way.distilled:
         packed = mixed(with_answers(packed, files), way.real_share)
-    task = Learning(net, way.weights, way.feed_back)
-    Trainer(net, task, recipe, job, _data(work, packed, recipe)).run()
+    return _data(work, packed, recipe)
 
 
 def inherit(net: Translator, teacher: dict[str, torch.Tensor]) -> int:

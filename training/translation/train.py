@@ -15,14 +15,13 @@ from torch import nn
 from training.captions.checkpoint import State, load_checkpoint, save_checkpoint
 from training.captions.parallel import Group, share_of_environment
 from training.captions.progress import Clock, Curve
-from training.captions.recipe import Job
 
 from .batches import Bank, Batch, Epochs, draw, make_buckets
 from .capture import Narrow, Step, capture_steps
 from .examples import Examples
 from .model import Translator
 from .packed import Array, Packed, Ragged
-from .recipe import Recipe
+from .recipe import Job, Recipe
 from .tasks import Task
 
 HELD_TOKENS = 8000
@@ -73,11 +72,12 @@ class Trainer:
         # what was seen before must not come again in the same order: the step is in the seed
         self.step, self.start, self._epoch = state.step, state.progress, state.epoch
 
-    def run(self) -> None:
-        """Trains until the job's end and leaves a checkpoint of the averaged weights."""
+    def run(self, steps: list[Step] | None = None) -> None:
+        """Trains until the job's end and leaves a checkpoint of the averaged weights. Who has
+        captured the task's steps before gives them."""
         began = time.monotonic()
         self.net.train()
-        steps = capture_steps(self.task.step, self.buckets, self.job)
+        steps = steps or capture_steps(self.task.step, self.buckets, self.job)
         self.group = Group(self.share, self._learned)
         torch.manual_seed(self.recipe.seed + self.step + self.share.rank)
         clock = Clock(self.job, began, self.start, self.group)

@@ -13,9 +13,8 @@ pytest.importorskip("sentencepiece")
 import torch
 
 from training.captions.batches import ALONE
-from training.captions.recipe import Job
 from training.translation.prepare import prepare
-from training.translation.recipe import STUDENT, TEACHER
+from training.translation.recipe import STUDENT, TEACHER, Job
 from training.translation.shape import Shape
 from training.translation.steps import (
     Schooling,
