@@ -1,7 +1,6 @@
 """From data to shipped weights: one command; a step whose result lies in WORK is not done again."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +8,19 @@ if TYPE_CHECKING:
     from .mixture import Mixture
 
 
-STEPS = ("train", "draft", "assemble", "measure")
+STEPS = ("prepare", "train", "draft", "assemble", "measure")
 
 
 def main() -> None:
     arguments = _parser().parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    runs = {"train": _train, "draft": _draft, "assemble": _assemble, "measure": _measure}
+    runs = {
+        "prepare": _prepare,
+        "train": _train,
+        "draft": _draft,
+        "assemble": _assemble,
+        "measure": _measure,
+    }
     for step in arguments.only.split(",") if arguments.only else STEPS:
         runs[step](arguments)
 
@@ -26,75 +31,65 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="example: python -m training.moderation --data ../shared/data --work .work/m",
     )
-    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--data", type=Path, help="the data folder; training needs none")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is made")
     parser.add_argument("--only", help=f"some of the steps {', '.join(STEPS)}, by commas")
-    parser.add_argument("--minutes", type=float, default=50.0, help="of training the encoder")
-    parser.add_argument("--steps", type=int, help="of training the encoder, in place of minutes")
-    parser.add_argument("--batch", type=int, help="texts a step (32, on a GPU 128)")
-    parser.add_argument("--frozen", type=int, help="lower layers that stay (2, on a GPU none: -1)")
+    parser.add_argument("--epochs", type=int, default=5, help="made ahead of training")
+    parser.add_argument("--longest", type=int, default=64, help="pieces of a text")
+    parser.add_argument("--epoch-share", type=float, default=1.0, help="for smaller epochs")
+    parser.add_argument("--minutes", type=float, default=3.3, help="of training at most")
+    parser.add_argument("--teachers", type=int, default=5, help="0: learn the annotations only")
+    parser.add_argument("--teacher-passes", type=float, default=8, help="over an epoch's texts")
+    parser.add_argument("--passes", type=float, default=30, help="of a student")
+    parser.add_argument("--layers", type=_numbers, default=(4,), help="of students: 4,3")
+    parser.add_argument("--batch", type=int, default=256, help="texts a step")
+    parser.add_argument("--frozen", type=int, default=-1, help="a student's layers that stay")
+    parser.add_argument("--ship", type=int, help="the student that is assembled, by its layers")
     parser.add_argument("--most", type=int, help="texts of a split, to try the way")
     parser.add_argument("--draft-epochs", type=int, default=1, help="that the draft sees")
-    parser.add_argument("--epoch-share", type=float, help="a smaller epoch (0.65, on a GPU 1)")
-    parser.add_argument("--longest", type=int, help="pieces of a text (48, on a GPU 64)")
-    parser.add_argument("--layers", type=int, default=4, help="of MiniLM's six")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cuda or cpu; cuda where there is one")
     return parser
 
 
+def _numbers(told: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in told.split(","))
+
+
 def _mixture(arguments: argparse.Namespace) -> "Mixture":
     from .mixture import Amounts, Mixture
 
-    share = arguments.epoch_share or (1.0 if _is_gpu(arguments) else 0.65)
-    return Mixture(arguments.data, arguments.seed, Amounts().scaled(share))
+    if arguments.data is None:
+        raise SystemExit("this step reads the data: --data FOLDER")
+    return Mixture(arguments.data, arguments.seed, Amounts().scaled(arguments.epoch_share))
 
 
-def _is_gpu(arguments: argparse.Namespace) -> bool:
-    import torch
+def _prepare(arguments: argparse.Namespace) -> None:
+    from .prepare import UNLABELLED, prepare
 
-    wanted = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return bool(wanted == "cuda")
-
-
-def _longest(arguments: argparse.Namespace) -> int:
-    return int(arguments.longest or (64 if _is_gpu(arguments) else 48))
+    mixture, unlabelled = _mixture(arguments), round(arguments.epoch_share * UNLABELLED)
+    work, data = arguments.work, arguments.data
+    prepare(mixture, data, work, arguments.epochs, unlabelled, arguments.longest)
 
 
 def _train(arguments: argparse.Namespace) -> None:
     import torch
-    from safetensors.torch import load_file
 
-    from .batches import Epochs
-    from .model import Encoder, Shape, adopt_minilm
-    from .train import Job, Recipe, Trainer
-    from .vocabulary import find_start, load_vocabulary, make_vocabulary
+    from .chain import Plan, train_all
+    from .train import Recipe
 
-    work, start, gpu = arguments.work, find_start(), _is_gpu(arguments)
     torch.set_float32_matmul_precision("high")
-    torch.manual_seed(arguments.seed)
-    shape = Shape(layers=arguments.layers)
-    mixture = _mixture(arguments)
-    vocabulary = work / "vocab.txt"
-    if not vocabulary.with_suffix(".json").exists():
-        make_vocabulary(mixture.texts(), start, shape.pieces, vocabulary)
-    frozen = arguments.frozen if arguments.frozen is not None else (-1 if gpu else 2)
-    net = Encoder(shape, frozen)
-    adopt_minilm(net, load_file(start / "model.safetensors"), load_vocabulary(vocabulary)[1])
-    recipe = Recipe(
-        batch=arguments.batch or (128 if gpu else 32),
-        longest=_longest(arguments),
-        seed=arguments.seed,
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    plan = Plan(
+        teachers=arguments.teachers,
+        teacher_passes=arguments.teacher_passes,
+        students=arguments.layers,
+        student_passes=arguments.passes,
+        frozen=arguments.frozen,
+        seconds=60 * arguments.minutes,
     )
-    processes = max(1, (os.cpu_count() or 1) - 2) if gpu else 0
-    epochs = Epochs(mixture, vocabulary, recipe.longest, processes)
-    device = torch.device("cuda" if gpu else "cpu")
-    minutes = None if arguments.steps else arguments.minutes
-    job = Job(work / "encoder", device, minutes, arguments.steps)
-    try:
-        Trainer(net, recipe, job, epochs).run()
-    finally:
-        epochs.close()
+    recipe = Recipe(batch=arguments.batch, seed=arguments.seed)
+    train_all(arguments.work, plan, recipe, torch.device(arguments.device or found))
 
 
 def _draft(arguments: argparse.Namespace) -> None:
@@ -115,12 +110,12 @@ def _assemble(arguments: argparse.Namespace) -> None:
 
     from .assemble import assemble
     from .draft import Linear
-    from .train import load_encoder
+    from .parts import load_encoder
 
     draft = Linear()
     draft.load_state_dict(load_file(arguments.work / "draft.safetensors"))
-    encoder = load_encoder(arguments.work / "encoder")
-    assemble(encoder, draft, arguments.work, arguments.data, _longest(arguments), arguments.most)
+    encoder = load_encoder(arguments.work / f"student-{arguments.ship or arguments.layers[0]}")
+    assemble(encoder, draft, arguments.work, arguments.data, arguments.longest, arguments.most)
 
 
 def _measure(arguments: argparse.Namespace) -> None:

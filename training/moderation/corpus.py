@@ -29,12 +29,11 @@ _RETWEET = re.compile(r"^\s*(?:RT\s+)+@", re.IGNORECASE)
 
 
 class Example(NamedTuple):
-    """A text, a value for each of LABELS (0, 1 or nan), the source and its weight in the loss."""
+    """A text, a value for each of LABELS (0, 1 or nan) and the source."""
 
     text: str
     labels: tuple[float, ...]
     source: str
-    weight: float = 1.0
 
     def is_positive(self, label: str) -> bool:
         return self.labels[LABELS.index(label)] == 1.0

@@ -63,6 +63,7 @@ _NEGATED = re.compile(
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 LONGEST_QUOTE = 110
 LONGEST_CLAUSE_WORDS = 16
+LEAST_SENTENCE_WORDS = 3
 
 Rng = random.Random
 
@@ -141,6 +142,12 @@ def _short(text: str) -> Iterator[str]:
     for sentence in _SENTENCE_END.split(text):
         if 3 <= len(sentence.split()) <= LONGEST_CLAUSE_WORDS and len(terms_of(sentence)) == 1:
             yield sentence
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text that has several."""
+    found = [s for s in _SENTENCE_END.split(text) if len(s.split()) >= LEAST_SENTENCE_WORDS]
+    return found if len(found) > 1 else []
 
 
 def with_slur(example: Example, slurs: Sequence[str], rng: Rng) -> Example:

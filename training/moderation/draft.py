@@ -56,7 +56,7 @@ def train_draft(epochs: Sequence[Encoded], recipe: DraftRecipe) -> Linear:
         total = 0.0
         for part in _parts(len(rows), recipe.batch, generator):
             logits = net(*joined([rows[i] for i in part]))
-            loss = masked_loss(logits, torch.from_numpy(labels[part]), torch.ones(len(part)))
+            loss = masked_loss(logits, torch.from_numpy(labels[part]))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

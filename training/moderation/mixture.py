@@ -9,7 +9,8 @@ from typing import TypeVar
 from workers.engines.rules import read_list
 
 from . import counterfactual as made
-from .corpus import Example, read_train
+from . import statements
+from .corpus import Example, read_train, values
 from .neutral import Neutral, neutral
 from .obfuscate import LOSSY, TRICKS, disguise
 from .terms import PROTECTED, swap_terms, terms_of
@@ -36,6 +37,10 @@ class Amounts:
     negated: int = 700
     sworn: int = 1500
     praised: int = 600
+    hateful: int = 4000
+    about_others: int = 1500
+    defended: int = 3500
+    without_group: int = 1800
     named: int = 4500
     plain: int = 2500
     foreign: int = 400
@@ -73,10 +78,16 @@ class Mixture:
         """Shuffled; the same for the same seed and number."""
         rng = random.Random(self._seed * 1_000_003 + number)
         shown = [self._maybe_swapped(e, rng) for e in self._base(rng)]
-        shown += self._counterfactuals(rng) + self._harmless(rng)
+        shown += self._counterfactuals(rng) + self._harmless(rng) + self._statements(rng)
         shown = [self._roughened(e, rng) for e in shown]
         rng.shuffle(shown)
         return [e for e in shown if e.text.strip()]
+
+    def unlabelled(self, most: int) -> list[Example]:
+        """Sentences for a teacher to label: harmless ones, and parts of what is in training."""
+        parts = [s for e in self._train for s in made.sentences_of(e.text)]
+        sentences = [*self._neutral.named, *parts, *self._neutral.plain]
+        return [Example(s, values({}), "unlabelled") for s in sentences[:most]]
 
     def _base(self, rng: random.Random) -> list[Example]:
         """Positives of hate and spam always; of the rest as many as fit."""
@@ -119,6 +130,13 @@ class Mixture:
         chosen += [made.sworn(s, rng) for s in pick(sentences.plain, amounts.sworn, rng)]
         chosen += [made.quoted_neutral(s, rng) for s in pick(sentences.named, amounts.quoted, rng)]
         return chosen + [made.praised(self._slurs, rng) for _ in range(amounts.praised)]
+
+    def _statements(self, rng: random.Random) -> list[Example]:
+        amounts = self._amounts
+        chosen = [statements.hateful(rng) for _ in range(amounts.hateful)]
+        chosen += [statements.about_others(rng) for _ in range(amounts.about_others)]
+        chosen += [statements.defended(rng) for _ in range(amounts.defended)]
+        return chosen + [statements.without_group(rng) for _ in range(amounts.without_group)]
 
     def _roughened(self, example: Example, rng: random.Random) -> Example:
         chance = rng.random()

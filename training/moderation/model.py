@@ -54,7 +54,7 @@ class Layer(nn.Module):
             weights = query @ key.transpose(-1, -2) / math.sqrt(width // self.heads) + bias
             heads = weights.softmax(-1) @ value
         else:
-            heads = functional.scaled_dot_product_attention(query, key, value, bias)
+            heads = functional.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
         heads = heads.transpose(1, 2).reshape(batch, length, width)
         x = self.attended_norm(x + self.dropout(self.attended(heads)))
         return self.norm(x + self.dropout(self.down(functional.gelu(self.up(x)))))
@@ -95,12 +95,12 @@ def pooled(x: Tensor, there: Tensor) -> Tensor:
     return torch.cat([mean, (x - 1e4 * (1 - kept)).amax(1)], 1)
 
 
-def adopt_minilm(net: Encoder, weights: Mapping[str, Tensor], rows: list[int]) -> None:
-    """Embeddings of the pieces in `rows` (places in MiniLM's vocabulary) and the lower layers."""
+def adopt_minilm(net: Encoder, weights: Mapping[str, Tensor]) -> None:
+    """Embeddings and the lower layers of MiniLM, whose vocabulary is ours already."""
     prefix = "embeddings."
     with torch.no_grad():
         segment = weights[f"{prefix}token_type_embeddings.weight"][0]
-        net.pieces.weight.copy_(weights[f"{prefix}word_embeddings.weight"][rows] + segment)
+        net.pieces.weight.copy_(weights[f"{prefix}word_embeddings.weight"] + segment)
         net.positions.weight.copy_(
             weights[f"{prefix}position_embeddings.weight"][: net.shape.positions]
         )
@@ -126,7 +126,7 @@ def _copy(part: nn.Linear | nn.LayerNorm, weights: Mapping[str, Tensor], name: s
     part.bias.copy_(weights[f"{name}.bias"])
 
 
-def masked_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def masked_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Binary cross-entropy over what is known, labels [B, labels] with nan for unknown.
 
     Summed over a text's labels and averaged over texts: a text that knows more teaches more.
@@ -135,4 +135,4 @@ def masked_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     losses = functional.binary_cross_entropy_with_logits(
         logits.float(), labels.nan_to_num(0.0), reduction="none"
     )
-    return ((losses * known).sum(1) * weights).mean()
+    return (losses * known).sum(1).mean()

@@ -50,6 +50,13 @@ PROTECTED = (
 )
 WOMEN = frozenset({"women", "woman", "female", "females", "girls", "girl"})
 
+SLURS = (
+    "nigger", "nigga", "spic", "beaner", "wetback", "coon", "chink", "gook", "kike", "paki",
+    "raghead", "towelhead", "faggot", "fag", "dyke", "tranny", "homo", "queer", "retard", "cripple",
+    "spastic", "gypsy", "negro", "bitch", "whore", "slut", "cunt", "hoe", "mong", "spaz",
+)  # fmt: skip
+"""Singular; the plural ends in s. Insults of groups, of women among them."""
+
 UNPROTECTED = (
     *_nouns("landlord", "banker", "lobbyist", "spammer", "burglar", "hooligan", "bully"),
     *_nouns("plumber", "accountant", "umpire", "goalkeeper", "publisher", "economist", "poet"),

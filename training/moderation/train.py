@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,8 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .batches import Epochs, batches
 from .model import Encoder, masked_loss
+from .parts import write_parts
+from .table import Table, batches
+
+TOLD_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,6 @@ class Recipe:
     warm_share: float = 0.06
     weight_decay: float = 0.01
     clip: float = 1.0
-    longest: int = 64
     average: float = 0.2
     seed: int = 0
 
@@ -41,15 +43,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Job:
-    """One run: it ends after `minutes` of training in all, or `steps`, whichever is given.
+    """One run: it ends after `steps`, or after `seconds` of training in all where they come first.
 
-    A run that is bound by minutes is repeatable only on a machine of the same speed.
+    A run that is bound by seconds is repeatable only on a machine of the same speed.
     """
 
     out: Path
     device: torch.device
-    minutes: float | None = None
-    steps: int | None = None
+    steps: int
+    seconds: float = math.inf
     every_s: float = 120.0
 
 
@@ -65,32 +67,34 @@ class State:
 
 
 class Trainer:
-    """Holds network, optimiser and averaged weights."""
+    """Holds network, optimiser and averaged weights. `epochs` are shown in turn."""
 
-    def __init__(self, net: Encoder, recipe: Recipe, job: Job, epochs: Epochs) -> None:
+    def __init__(self, net: Encoder, recipe: Recipe, job: Job, epochs: Sequence[Table]) -> None:
         self._net, self._recipe, self._job, self._epochs = net.to(job.device), recipe, job, epochs
         self._average = {name: t.detach().clone() for name, t in net.state_dict().items()}
-        fused = job.device.type == "cuda"
         self._optimiser = torch.optim.AdamW(
-            _by_depth(net, recipe), weight_decay=recipe.weight_decay, fused=fused
+            _by_depth(net, recipe),
+            weight_decay=recipe.weight_decay,
+            fused=job.device.type == "cuda",
         )
         self._state = State()
         job.out.mkdir(parents=True, exist_ok=True)
         if (job.out / "state.json").exists():
             self._resume()
 
-    def run(self) -> dict[str, Tensor]:
-        """The averaged weights at the end."""
+    def run(self) -> Encoder:
+        """The averaged weights at the end; they are also written, as `write_parts` does."""
         state, last, saved = self._state, time.monotonic(), time.monotonic()
         torch.manual_seed(self._recipe.seed + state.step)
         sums: list[Tensor] = []
         for batch in self._batches():
             sums.append(self._step(*batch))
             state.step, state.batch = state.step + 1, state.batch + 1
-            if state.step % 50 == 0:
+            if state.step % TOLD_EVERY == 0:
+                told = float(torch.stack(sums).mean())
                 now = time.monotonic()
                 state.seconds, last = state.seconds + now - last, now
-                self._tell(float(torch.stack(sums).mean()))
+                self._tell(told)
                 sums = []
                 if now - saved > self._job.every_s:
                     self._save()
@@ -98,27 +102,29 @@ class Trainer:
             if self._progress() >= 1:
                 break
         self._save()
-        return self._average
+        write_parts(self._job.out, self._net.shape, self._average)
+        self._net.load_state_dict(self._average)
+        return self._net.eval()
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         state, recipe = self._state, self._recipe
-        while True:
-            encoded = self._epochs.get(state.epoch)
+        while self._progress() < 1:
+            table = self._epochs[state.epoch % len(self._epochs)]
             generator = np.random.default_rng([recipe.seed, state.epoch])
-            for number, batch in enumerate(batches(encoded, recipe.batch, generator)):
+            for number, batch in enumerate(batches(table, recipe.batch, generator)):
                 if number >= state.batch:
                     yield batch
             state.epoch, state.batch = state.epoch + 1, 0
 
-    def _step(self, pieces: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    def _step(self, pieces: Tensor, labels: Tensor) -> Tensor:
         device, recipe = self._job.device, self._recipe
         progress = self._progress()
         for group in self._optimiser.param_groups:
             group["lr"] = recipe.rate(progress) * group["scale"]
         self._net.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = self._net(pieces.to(device, non_blocking=True))
-        loss = masked_loss(logits, labels.to(device), weights.to(device))
+            logits = self._net(pieces)
+        loss = masked_loss(logits, labels)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._net.parameters(), recipe.clip)
@@ -130,18 +136,15 @@ class Trainer:
         """Before the last share the average is the newest weights."""
         state = self._state
         state.averaged = state.averaged + 1 if progress >= 1 - self._recipe.average else 0
-        if state.averaged == 0 and state.step % 50:
+        if state.averaged == 0 and state.step % TOLD_EVERY:
             return
         share = 1 / max(state.averaged, 1)
-        with torch.no_grad():
-            for name, tensor in self._net.state_dict().items():
-                self._average[name].lerp_(tensor, share)
+        newest = list(self._net.state_dict().values())
+        torch._foreach_lerp_(list(self._average.values()), newest, share)
 
     def _progress(self) -> float:
-        if self._job.steps is not None:
-            return self._state.step / self._job.steps
-        assert self._job.minutes is not None
-        return self._state.seconds / 60 / self._job.minutes
+        state, job = self._state, self._job
+        return max(state.step / job.steps, state.seconds / job.seconds)
 
     def _tell(self, loss: float) -> None:
         state = self._state
@@ -172,7 +175,8 @@ class Trainer:
         self._state = State(**told["state"])
         weights = load_file(self._job.out / "weights.safetensors", str(self._job.device))
         self._net.load_state_dict(_under("net.", weights))
-        self._average = _under("average.", weights)
+        average = _under("average.", weights)
+        self._average = {name: average[name] for name in self._average}
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("moment.", weights).items():
             number, _, what = name.partition(".")
@@ -198,13 +202,3 @@ def _by_depth(net: Encoder, recipe: Recipe) -> list[dict[str, object]]:
     parts.append((list(net.head.parameters()), 5.0))
     trained = parts if net.frozen < 0 else parts[1 + net.frozen :]
     return [{"params": params, "scale": scale} for params, scale in trained]
-
-
-def load_encoder(folder: Path) -> Encoder:
-    """The averaged weights of a checkpoint, in evaluation mode."""
-    from .model import Shape
-
-    told = json.loads((folder / "state.json").read_text())
-    net = Encoder(Shape(**told["shape"]))
-    net.load_state_dict(_under("average.", load_file(folder / "weights.safetensors")))
-    return net.eval()

@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+
+from torch import Tensor
 
 from workers.core.normalise import Normaliser
 from workers.core.reading import Reader
@@ -53,6 +55,13 @@ def choose(pieces: Sequence[str], counts: Counter[int], size: int) -> list[str]:
 
 def _is_single(piece: str) -> bool:
     return len(piece.removeprefix("##")) == 1 and piece.isascii()
+
+
+def trimmed(start: Mapping[str, Tensor], rows: list[int]) -> dict[str, Tensor]:
+    """MiniLM's weights with the embeddings of the pieces in `rows` only, without its pooler."""
+    name = "embeddings.word_embeddings.weight"
+    kept = {n: t for n, t in start.items() if "pooler" not in n and "position_ids" not in n}
+    return kept | {name: start[name][rows]}
 
 
 def load_vocabulary(path: Path) -> tuple[Pieces, list[int]]:

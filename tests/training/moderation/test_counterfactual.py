@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.moderation import counterfactual as made
+from training.moderation import statements
 from training.moderation.corpus import LABELS, Example, values
 from training.moderation.obfuscate import LOSSY, TRICKS, disguise
 from training.moderation.terms import PROTECTED, UNPROTECTED, swap_terms, terms_of
@@ -95,3 +96,24 @@ def test_a_disguise_touches_long_words_only(
     assert disguise(text, trick, rng, share=0.0) == text
     disguised = disguise(" ".join(w[:3] for w in words), trick, rng, share=1.0)
     assert disguised == " ".join(w[:3] for w in words)
+
+
+@given(st.randoms(use_true_random=False))
+def test_statements_and_their_doubles(rng: random.Random) -> None:
+    said = statements.hateful(rng)
+    assert label(said, "hate") == 1.0
+    assert "{" not in said.text
+    for double in (statements.about_others, statements.defended, statements.without_group):
+        other = double(rng)
+        assert label(other, "hate") == 0.0
+        assert "{" not in other.text
+    assert terms_of(statements.about_others(rng).text) == []
+    assert terms_of(statements.defended(rng).text) != []
+
+
+def test_only_texts_of_several_sentences_have_parts() -> None:
+    assert made.sentences_of("one sentence only here") == []
+    assert made.sentences_of("this is one. and this another.") == [
+        "this is one.",
+        "and this another.",
+    ]

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from training.moderation.batches import Encoded, batches, frame, padded
+from training.moderation.batches import Encoded, frame, padded
 from training.moderation.corpus import LABELS
 from training.moderation.draft import DraftRecipe, to_eight_bits, train_draft
 from training.moderation.model import Encoder, Shape, masked_loss
-from training.moderation.train import Job, Recipe, Trainer, load_encoder
+from training.moderation.parts import load_encoder
+from training.moderation.table import Table, batches, read_table, table_of, write_table
+from training.moderation.train import Job, Recipe, Trainer
 
 SHAPE = Shape(pieces=20, width=16, layers=2, heads=2, inner=32, positions=16, dropout=0.0)
-RECIPE = Recipe(batch=8, peak_rate=0.02, longest=8)
+RECIPE = Recipe(batch=8, peak_rate=0.02)
 
 
 def encoded() -> Encoded:
@@ -25,18 +27,18 @@ def encoded() -> Encoded:
     labels = np.full((64, len(LABELS)), np.nan, np.float32)
     labels[:, LABELS.index("hate")] = [7 in text for text in texts]
     readings = ["bad word" if 7 in text else f"good word {text[0]}" for text in texts]
-    return Encoded([frame(list(t), 8) for t in texts], labels, np.ones(64, np.float32), readings)
+    return Encoded([frame(list(t), 8) for t in texts], labels, readings)
 
 
-class Always:
-    def get(self, number: int) -> Encoded:
-        return encoded()
+def table() -> Table:
+    data = encoded()
+    return table_of(data.pieces, data.labels)
 
 
 def trained(out: Path, steps: int) -> Encoder:
     torch.manual_seed(0)
-    job = Job(out, torch.device("cpu"), steps=steps)
-    Trainer(Encoder(SHAPE), RECIPE, job, Always()).run()  # type: ignore[arg-type]
+    job = Job(out, torch.device("cpu"), steps)
+    Trainer(Encoder(SHAPE), RECIPE, job, [table()]).run()
     return load_encoder(out)
 
 
@@ -72,16 +74,26 @@ def test_unknown_labels_teach_nothing() -> None:
     logits = torch.zeros(1, len(LABELS), requires_grad=True)
     labels = torch.full((1, len(LABELS)), float("nan"))
     labels[0, 2] = 1.0
-    masked_loss(logits, labels, torch.ones(1)).backward()
+    masked_loss(logits, labels).backward()
     assert logits.grad is not None
     assert logits.grad[0].nonzero().flatten().tolist() == [2]
 
 
 def test_a_batch_holds_each_text_once() -> None:
-    data = encoded()
-    found = list(batches(data, 8, np.random.default_rng(0)))
-    assert sum(len(pieces) for pieces, _, _ in found) == 64
-    assert all(pieces.shape[1] % 8 == 0 for pieces, _, _ in found)
+    data = table()
+    found = list(batches(data, 7, np.random.default_rng(0)))
+    assert all(pieces.shape[1] % 8 == 0 for pieces, _ in found)
+    shown = sorted(tuple(row.tolist()) for pieces, _ in found for row in pieces)
+    assert shown == sorted(tuple(row.tolist()) for row in data.pieces)
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    data = table()
+    write_table(tmp_path / "table.npz", data)
+    found = read_table(tmp_path / "table.npz")
+    assert torch.equal(found.pieces, data.pieces)
+    assert torch.equal(found.labels.nan_to_num(-1), data.labels.nan_to_num(-1))
+    assert found.lengths.tolist() == data.lengths.tolist()
 
 
 def test_the_draft_learns_and_loses_little_in_eight_bits() -> None:
