@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -187,18 +187,40 @@ def sweep(bench: Bench, network: Network, batch: int) -> None:
     options, most_rows = bench.options, runs.pool.spare
     bench.tell("pool", {"rows": most_rows, "gb": round(runs.pool.nbytes / 1e9, 2)})
     for chunk in options.chunks:
-        bench.figures[f"most at {chunk} ms"] = 0
-        for streams in [n for n in sorted(options.streams) if n <= most_rows]:
-            found = measured(bench, runs, streams, chunk, options.steps)
-            bench.tell(f"{chunk} ms, {streams}", found)
-            if not found["holds"]:
-                break
-            bench.figures[f"most at {chunk} ms"] = streams
+        sizes = [n for n in sorted(options.streams) if n <= most_rows]
+        bench.figures[f"most at {chunk} ms"] = most_that_hold(bench, runs, chunk, sizes)
     goal, chunk = min(options.goal, most_rows), options.chunks[0]
     paced = measured(bench, runs, goal, chunk, options.paced_steps, paced=True)
     bench.tell(f"paced, {chunk} ms, {goal}", paced)
     if options.profile and runs.on_gpu:
-        profile(bench, runs, goal, chunk)
+        try:
+            profile(bench, runs, goal, chunk)
+        except Exception:  # no figure hangs on it
+            traceback.print_exc(file=sys.stdout)
+
+
+def most_that_hold(bench: Bench, runs: Runs, chunk: int, sizes: Sequence[int]) -> int:
+    """The largest of `sizes` that holds; past it, halfway to the one that doesn't, and again."""
+    most, least_bad = 0, None
+    for streams in sizes:
+        if not holds(bench, runs, chunk, streams):
+            least_bad = streams
+            break
+        most = streams
+    for _ in range(3 if least_bad else 0):
+        assert least_bad is not None
+        between = (most + least_bad) // 2
+        if holds(bench, runs, chunk, between):
+            most = between
+        else:
+            least_bad = between
+    return most
+
+
+def holds(bench: Bench, runs: Runs, chunk: int, streams: int) -> bool:
+    found = measured(bench, runs, streams, chunk, bench.options.steps)
+    bench.tell(f"{chunk} ms, {streams}", found)
+    return bool(found["holds"])
 
 
 def largest(bench: Bench, network: Network, batch: int) -> Runs:
@@ -281,7 +303,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, epilog="example: python -m bench.gpu_captions --scores scores.npz"
     )
     add = parser.add_argument
-    add("--streams", type=int, nargs="+", default=[1000, 5000, 20000, 30000, 40000, 50000])
+    add("--streams", type=int, nargs="+", default=[1000, 5000, 20000, 50000])
     add("--goal", type=int, default=20_000, help="streams of the paced run")
     add("--chunks", type=int, nargs="+", default=[320, 160], help="milliseconds")
     add("--batches", type=int, nargs="+", default=[2048, 1024, 4096, 8192], help="streams a run")

@@ -31,6 +31,7 @@ from bench.posts import MOST_PIECES, Readers
 from training.moderation.model import Encoder, Shape
 
 BUDGET_MS = 100.0
+LONGEST_ROUND_S = 60.0
 SMALL = Shape(width=48, layers=1, heads=2, inner=64)
 
 
@@ -41,6 +42,8 @@ def answer_all(scorer: Scorer, readers: Readers, desk: Desk, start: float, label
     flying: list[Flight] = []
     batches = 0
     while True:
+        if time.monotonic() - start > LONGEST_ROUND_S:
+            raise TimeoutError(f"a round has taken more than {LONGEST_ROUND_S} s")
         if flying and flying[0].landed:
             flight = flying.pop(0)
             answered[flight.windows] = time.monotonic() - start

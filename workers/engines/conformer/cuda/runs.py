@@ -39,6 +39,7 @@ class Runs:
     def on_gpu(self) -> bool:
         return self.network.device.startswith("cuda")
 
+    @torch.inference_mode()
     def step(self, rows: Tensor, mels: Tensor, found: LogProbs) -> None:
         """`rows` [S], `mels` [S, 4n, 80] and `found` [S, n, classes] are the host's; `found` is
         filled once the device has been waited for (`wait`). No row may come twice.
@@ -71,9 +72,8 @@ class Runs:
             host[part].copy_(device[:count], non_blocking=True)
 
     def _compute(self, rows: Tensor, mels: Tensor, found: LogProbs, part: slice) -> None:
-        with torch.inference_mode():
-            for host, result in zip(found, self.network.step(self.pool, rows, mels), strict=True):
-                host[part] = result
+        for host, result in zip(found, self.network.step(self.pool, rows, mels), strict=True):
+            host[part] = result
 
     @torch.inference_mode()
     def _capture(self, frames: int) -> Captured:
