@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .audio import Samples
+    from .corpus import Utterance
+
     Steps = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DEFAULT_WORK = Path(".work/captions")
+ALIGNED_TOGETHER = 16
+SHIPPED = Path("workers/models/captions")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.captions", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
-    made = (_add_prepare, _add_train, _add_words, _add_lm)
+    made = (_add_prepare, _add_recover, _add_align, _add_train, _add_words, _add_lm)
     for add in (*made, _add_export, _add_measure, _add_curve):
         add(steps)
     arguments = parser.parse_args()
@@ -43,6 +50,70 @@ def _prepare(arguments: argparse.Namespace) -> None:
     print(f"text: {text}, {count} pieces")
 
 
+def _add_recover(steps: "Steps") -> None:
+    step = _step(steps, "recover", "read a checkpoint back out of a shipped step graph")
+    step.add_argument("--data", type=Path, required=True, help="the data folder")
+    step.add_argument("--graph", type=Path, default=SHIPPED / "step.onnx")
+    step.add_argument("--out", type=Path, help="folder for the checkpoint")
+    step.add_argument("--at-step", type=int, default=16_000, help="when the weights were made")
+    step.add_argument("--left", type=int, default=96, help="frames of the past that are kept")
+    step.add_argument("--priors", type=float, default=0.5, help="how far priors are divided out")
+    step.set_defaults(run=_recover)
+
+
+def _recover(arguments: argparse.Namespace) -> None:
+    import numpy as np
+    import torch
+
+    from .audio import read_many
+    from .corpus import load_corpus
+    from .measure import log_probs
+    from .model import Recogniser
+    from .recover import recover_weights, restore_priors, save_recovered
+
+    shape, weights = recover_weights(arguments.graph)
+    net = Recogniser(shape)
+    net.load_state_dict(weights)
+    held = [u for u in load_corpus(arguments.work / "utterances.jsonl") if u.fold == "held"]
+    waves = read_many([arguments.data / "speech" / u.audio for u in held], 1)
+    scores = [phones for phones, _ in log_probs(net.eval(), waves, 8, arguments.left)]
+    taken = restore_priors(np.concatenate(scores), arguments.priors)
+    weights["phones.bias"] += torch.from_numpy(taken - taken.mean()).float()
+    folder = arguments.out or arguments.work / "recovered"
+    save_recovered(folder, shape, weights, arguments.at_step)
+    print(f"{folder}: {sum(w.numel() for w in weights.values())} numbers")
+
+
+def _add_align(steps: "Steps") -> None:
+    step = _step(steps, "align", "find the words' borders in the training recordings")
+    step.add_argument("--data", type=Path, required=True, help="the data folder")
+    step.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
+    step.set_defaults(run=_align)
+
+
+def _align(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from .align import align_batch, read_voices, write_alignments
+    from .audio import read_many
+    from .checkpoint import load_recogniser
+    from .corpus import load_corpus
+    from .features import LogMel
+
+    work, found = arguments.work, []
+    net, mels = load_recogniser(arguments.checkpoint or work / "recovered"), LogMel()
+    voices = read_voices(arguments.data)
+    chosen = [u for u in load_corpus(work / "utterances.jsonl") if u.fold == "train" and u.phones]
+    chosen.sort(key=lambda u: u.seconds)
+    for at in range(0, len(chosen), ALIGNED_TOGETHER):
+        part = chosen[at : at + ALIGNED_TOGETHER]
+        waves = read_many([arguments.data / "speech" / u.audio for u in part], 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            found += align_batch(net, mels, part, waves, voices)
+        print(f"{len(found)} of {len(chosen)}", flush=True)
+    write_alignments(work / "alignments.jsonl", found)
+
+
 def _add_train(steps: "Steps") -> None:
     step = _step(steps, "train", "train the recogniser, from nothing or from a checkpoint")
     step.add_argument("--seconds", type=float, help="end after so long (set-up included)")
@@ -54,6 +125,12 @@ def _add_train(steps: "Steps") -> None:
     step.add_argument("--device", default="cuda", help="cuda or cpu")
     step.add_argument("--batch-seconds", type=float, default=400.0)
     step.add_argument("--peak-rate", type=float, default=8e-4)
+    step.add_argument("--dropout", type=float, default=0.15)
+    step.add_argument("--skip", type=float, default=0.0, help="stochastic depth of the last block")
+    step.add_argument("--editions", type=int, default=0, help="spliced copies to turn over")
+    step.add_argument("--hours", type=float, help="train on so much only, of every folder a part")
+    step.add_argument("--best", type=Path, help="folder for the weights that err least")
+    step.add_argument("--measure-every", type=int, default=2000, help="steps between looks at held")
     step.set_defaults(run=_train)
 
 
@@ -71,11 +148,17 @@ def _train(arguments: argparse.Namespace) -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     torch._dynamo.config.suppress_errors = True
+    speech = load_speech(arguments.work, os.cpu_count() or 1, arguments.hours)
+    print(f"loaded {len(speech[0])} recordings", flush=True)
     share = share_of_environment()
+    editions = _make_editions(arguments, share.rank, speech[0], speech[1])
     if arguments.device == "cuda":
         torch.cuda.set_device(share.rank)
+    out = arguments.out or arguments.work / "checkpoint"
     job = Job(
-        out=arguments.out or arguments.work / "checkpoint",
+        out=out,
+        best=arguments.best or out.with_name("best"),
+        measure_every=arguments.measure_every,
         device=torch.device(arguments.device),
         seconds=arguments.seconds,
         steps=arguments.steps,
@@ -83,10 +166,33 @@ def _train(arguments: argparse.Namespace) -> None:
         fuse=not arguments.no_fuse,
     )
     shape = Shape(width=64, layers=3, heads=2, feedforward=128) if arguments.tiny else Shape()
-    recipe = Recipe(batch_s=arguments.batch_seconds, peak_rate=arguments.peak_rate)
-    speech = load_speech(arguments.work, os.cpu_count() or 1)
-    print(f"loaded {len(speech[0])} recordings", flush=True)
-    Trainer(shape, recipe, job, *speech).run()
+    recipe = Recipe(
+        batch_s=arguments.batch_seconds,
+        peak_rate=arguments.peak_rate,
+        dropout=arguments.dropout,
+        skip=arguments.skip,
+    )
+    Trainer(shape, recipe, job, *speech, editions=editions).run()
+
+
+def _make_editions(
+    arguments: argparse.Namespace,
+    rank: int,
+    utterances: "Sequence[Utterance]",
+    waves: "Sequence[Samples]",
+) -> "list[Path]":
+    from .align import load_alignments
+    from .editions import make_editions, make_sources
+
+    if not arguments.editions:
+        return []
+    alignments = load_alignments(arguments.work / "alignments.jsonl")
+    sources = make_sources(utterances, waves, alignments)
+    folder = arguments.work / f"editions-{rank}"
+    cores = os.cpu_count() or 1
+    made = make_editions(sources, arguments.editions, seed=0, folder=folder, processes=cores)
+    print(f"spliced {len(sources)} recordings {len(made)} times", flush=True)
+    return made
 
 
 def _add_words(steps: "Steps") -> None:

@@ -36,6 +36,13 @@ class WaveBank:
             torch.compile(interpolate, dynamic=True) if device.type == "cuda" else interpolate
         )
 
+    def replace(self, start: int, samples: Tensor, lengths: Sequence[int]) -> None:
+        """Other samples from place `start` on; `lengths` are all recordings' from the first."""
+        self.samples[start : start + len(samples)].copy_(samples)
+        device = self.samples.device
+        self.lengths = torch.tensor(lengths, device=device)
+        self.starts = torch.tensor(np.cumsum([0, *lengths[:-1]]), device=device)
+
     def read(self, rows: Tensor, speeds: Tensor, samples: int) -> Tensor:
         """Waves [len(rows), samples] in -1..1, zero after their end.
 

@@ -67,6 +67,10 @@ class Epochs:
         self._random = random.Random(seed)
         self.epoch = 0
 
+    def replace(self, samples: Sequence[int]) -> None:
+        """Other recordings from the next epoch on."""
+        self._samples = samples
+
     @property
     def hours(self) -> float:
         return sum(self._samples) / RATE_HZ / 3600

@@ -38,9 +38,19 @@ def save_checkpoint(folder: Path, weights: dict[str, Tensor], state: State) -> N
             size = 0
         parts[-1][name] = small.contiguous()
         size += small.nbytes
+    # all renamed at once in the end: who copies the folder meanwhile gets one state's files
+    made = []
     for number, part in enumerate(parts):
-        save_file(part, folder / f"weights-{number}.safetensors")
-    (folder / "state.json").write_text(json.dumps(asdict(state), indent=1) + "\n")
+        made.append(folder / f"weights-{number}.safetensors")
+        save_file(part, _unfinished(made[-1]))
+    made.append(folder / "state.json")
+    _unfinished(made[-1]).write_text(json.dumps(asdict(state), indent=1) + "\n")
+    for path in made:
+        _unfinished(path).replace(path)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], State]:

@@ -7,7 +7,8 @@ choose settings on (the language model's weight, when to stop). `test` is only m
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,6 +58,27 @@ def write_corpus(path: Path, utterances: Iterable[Utterance]) -> None:
 
 def load_corpus(path: Path) -> list[Utterance]:
     return [Utterance(**json.loads(line)) for line in path.open(encoding="utf-8")]
+
+
+def within_hours(utterances: Sequence[Utterance], hours: float) -> list[Utterance]:
+    """So many hours of the training fold, every folder's share as it was; other folds stay.
+
+    Recordings are chosen by a hash of their names, so fewer hours are part of more.
+    """
+    folders: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        if utterance.fold == "train":
+            folders[utterance.audio.split("/")[0]].append(utterance)
+    total_s = sum(u.seconds for part in folders.values() for u in part)
+    kept: set[str] = set()
+    for part in folders.values():
+        left_s = sum(u.seconds for u in part) * min(hours * 3600 / total_s, 1.0) + 1e-6
+        for utterance in sorted(part, key=lambda u: hashlib.sha256(u.audio.encode()).digest()):
+            left_s -= utterance.seconds
+            if left_s < 0:
+                break
+            kept.add(utterance.audio)
+    return [u for u in utterances if u.fold != "train" or u.audio in kept]
 
 
 def phone_ids(words: str, pronounce: Pronouncer) -> list[int] | None:

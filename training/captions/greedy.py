@@ -34,8 +34,9 @@ def whole_logits(
     bias = chunk_bias(
         lengths, longest, torch.full_like(lengths, chunk), torch.full_like(lengths, left)
     )
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        kind = torch.bfloat16 if device.type == "cuda" else torch.float32
+    half = device.type == "cuda" or torch.is_autocast_enabled(device.type)
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        kind = torch.bfloat16 if half else torch.float32
         logits = net(net.normalise(mels(batch)), bias.to(kind))
     return [Logits(*(x[row, :n] for x in logits)) for row, n in enumerate(frames)]
 

@@ -19,6 +19,8 @@ from .phones import CHARACTER_TOKENS, PHONE_TOKENS
 FRAME_MELS = 4
 #: Mel frames before a chunk that the subsampling convolutions look back on.
 MEL_HISTORY = 3
+#: Residual branches of a block.
+BRANCHES = 4
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,11 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(shape.width)
         self.dropout = dropout
 
-    def forward(self, x: Tensor, bias: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        out, _, _ = self.step(x, bias, (cos, sin), None, None)
+    def forward(
+        self, x: Tensor, bias: Tensor, cos: Tensor, sin: Tensor, keep: Tensor | None = None
+    ) -> Tensor:
+        """`keep` [BRANCHES, B, 1, 1] multiplies what the branches add."""
+        out, _, _ = self.step(x, bias, (cos, sin), None, None, keep)
         return out
 
     def step(
@@ -164,13 +169,15 @@ class Block(nn.Module):
         turn: tuple[Tensor, Tensor],
         keys_values: Tensor | None,
         convolution: Tensor | None,
+        keep: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        x = x + 0.5 * self._drop(self.before(x))
+        before, attending, convolving, after = (1.0,) * BRANCHES if keep is None else keep
+        x = x + 0.5 * before * self._drop(self.before(x))
         attended, keys_values = self.attention(x, bias, turn, keys_values)
-        x = x + self._drop(attended)
+        x = x + attending * self._drop(attended)
         convolved, convolution = self.convolution(x, convolution)
-        x = x + self._drop(convolved)
-        x = x + 0.5 * self._drop(self.after(x))
+        x = x + convolving * self._drop(convolved)
+        x = x + 0.5 * after * self._drop(self.after(x))
         assert keys_values is not None
         assert convolution is not None
         return self.norm(x), keys_values, convolution
@@ -185,9 +192,10 @@ class Recogniser(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+    def __init__(self, shape: Shape, dropout: float = 0.0, skip: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
+        self.skip = skip
         width, channels = shape.width, shape.channels
         self.register_buffer("mean", torch.zeros(MELS))
         self.register_buffer("scale", torch.ones(MELS))
@@ -212,10 +220,26 @@ class Recogniser(nn.Module):
         # one kind of number for all blocks, so that they compile once
         x = self._subsample(F.pad(features, (0, 0, MEL_HISTORY, 0))).float()
         cos, sin = rotation(x.shape[1], self.shape, x.device)
+        keep = self._keep(x)
         inner: list[Tensor] = []
         for depth, block in enumerate(self.blocks, 1):
-            x = self._feed_back(block(x, bias, cos, sin), depth, inner)
+            kept = None if keep is None else keep[depth - 1]
+            x = self._feed_back(block(x, bias, cos, sin, kept), depth, inner)
         return Logits(self.phones(x).float(), self.characters(x).float(), *inner)
+
+    def _keep(self, x: Tensor) -> Tensor | None:
+        """Stochastic depth (Huang et al. 2016): factors of branches [layers, BRANCHES, B, 1, 1].
+
+        A row's branch is left out the more often the deeper it is, in the last block `skip` of
+        the time. Drawn here, since blocks with rates of their own would each be compiled.
+        """
+        if not (self.training and self.skip):
+            return None
+        layers = self.shape.layers
+        rates = torch.arange(1, layers + 1, device=x.device) * (self.skip / layers)
+        rates = rates.view(layers, 1, 1, 1, 1)
+        drawn = torch.rand(layers, BRANCHES, len(x), 1, 1, device=x.device)
+        return (drawn >= rates) / (1 - rates)
 
     def step(self, mels: Tensor, caches: Caches) -> tuple[Tensor, Tensor, Caches]:
         """One chunk of raw mels [B, 4n, MELS] to phone and character log-probs [B, n, classes]."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .audio import Samples, read_many, unpack_archives, write_archives
-from .corpus import Utterance, load_corpus, read_corpus, write_corpus
+from .corpus import Utterance, load_corpus, read_corpus, within_hours, write_corpus
 from .g2p import train_g2p
 from .phones import Phones, Pronouncer, read_cmudict
 from .text import sentences
@@ -61,12 +61,16 @@ def prepare_text(data: Path, work: Path) -> Path:
     return path
 
 
-def load_speech(work: Path, threads: int) -> tuple[list[Utterance], list[Samples], list[Samples]]:
+def load_speech(
+    work: Path, threads: int, hours: float | None = None
+) -> tuple[list[Utterance], list[Samples], list[Samples]]:
     """Training and held-out utterances, their waves, and the noises, out of the archives."""
     audio = work / "audio"
     if not audio.exists():
         unpack_archives(work / "archives", audio)
     utterances = [u for u in load_corpus(work / "utterances.jsonl") if u.fold != "test"]
+    if hours is not None:
+        utterances = within_hours(utterances, hours)
     waves = read_many([audio / u.audio for u in utterances], threads)
     noise = read_many(sorted((audio / "noise").glob("*.opus")), threads)
     return utterances, waves, noise

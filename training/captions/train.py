@@ -7,6 +7,7 @@ the plateau where it says blank only.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -23,20 +24,20 @@ from .batches import Batch, Epochs, frames_at, make_buckets
 from .capture import Step, capture_steps
 from .checkpoint import State, load_checkpoint, save_checkpoint
 from .corpus import Utterance
+from .editions import Stock, bind
 from .features import HOP, LogMel
 from .greedy import best_phones, edit_distance
-from .losses import Parts, Targets, total_loss
+from .losses import Labels, Parts, total_loss
 from .model import FRAME_MELS, Logits, Recogniser, Shape, chunk_bias
 from .parallel import Group, share_of_environment
-from .phones import CHARACTER_TOKENS
 from .progress import Clock, Curve
 from .recipe import Job, Recipe
+from .splice import Spliced
 
 #: A chunk that holds any recording: attention sees everything.
 WHOLE = 100_000
 CHUNKS = (WHOLE, WHOLE, 4, 8, 8, 16)
 LEFTS = (64, 96, 96, 128)
-_CHARACTER_IDS = {c: i for i, c in enumerate(CHARACTER_TOKENS)}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Drawn:
     """A batch on the device. Rows b and b + B/2 are two views of one recording.
 
     features [B, mel frames, MELS] normalised, bias [B, 1, frames, frames], frames [B] on the
-    device and `lengths`, the same, on the host; rows [B] index the training recordings.
+    device and `lengths`, the same, on the host; labels are those of phones and of characters.
     """
 
     batch: Batch
@@ -52,7 +53,7 @@ class Drawn:
     bias: Tensor
     frames: Tensor
     lengths: list[int]
-    rows: Tensor
+    labels: tuple[Labels, Labels]
 
 
 class Trainer:
@@ -66,26 +67,27 @@ class Trainer:
         utterances: Sequence[Utterance],
         waves: Sequence[Samples],
         noise: Sequence[Samples],
+        *,
+        editions: Sequence[Path] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.job, self.device = recipe, job, job.device
         self.share = share_of_environment()
         self._random = random.Random(recipe.seed)
         train = [i for i, u in enumerate(utterances) if u.fold == "train" and u.phones]
+        own = bind(
+            [Spliced(waves[i], utterances[i].phones or [], utterances[i].words) for i in train]
+        )
         held = [i for i, u in enumerate(utterances) if u.fold == "held" and u.phones]
-        self.bank = WaveBank([waves[i] for i in train], self.device)
+        self.stock = Stock(own, editions, self.device)
         self.noise = WaveBank(noise, self.device)
         self.held = [(waves[i], utterances[i]) for i in held]
-        self.phones = Targets([list(utterances[i].phones or ()) for i in train], self.device)
-        spelt = [[_CHARACTER_IDS[c] for c in utterances[i].words] for i in train]
-        self.characters = Targets(spelt, self.device)
         self.buckets = make_buckets(recipe.batch_s / 2)
-        self._samples = [len(waves[i]) for i in train]
-        self.epochs = Epochs(self._samples, self.buckets, recipe.seed, self.share)
+        self.epochs = Epochs(self.stock.samples, self.buckets, recipe.seed, self.share)
         self.mels = LogMel().to(self.device)
-        self.net = Recogniser(shape, recipe.dropout).to(self.device)
+        self.net = Recogniser(shape, recipe.dropout, recipe.skip).to(self.device)
         self._normalise_features()
-        self.step, self.start = 0, 0.0
+        self.step, self.start, self.fewest = 0, 0.0, math.inf
         if job.resume is not None:
             self._resume(job.resume)
         self._live = [p.detach() for p in self.net.parameters()]
@@ -93,12 +95,13 @@ class Trainer:
         self.curve = Curve(job.out / "curve.jsonl")
 
     def _normalise_features(self) -> None:
-        chosen = self._random.sample(range(len(self._samples)), min(400, len(self._samples)))
+        lengths = self.stock.samples
+        chosen = self._random.sample(range(len(lengths)), min(400, len(lengths)))
         ones = torch.ones(1, device=self.device)
         frames = []
         for row in chosen:
             index = torch.tensor([row], device=self.device)
-            frames.append(self.mels(self.bank.read(index, ones, self._samples[row]))[0])
+            frames.append(self.mels(self.stock.bank.read(index, ones, lengths[row]))[0])
         joined = torch.cat(frames)
         self.net.mean.copy_(joined.mean(0))
         self.net.scale.copy_(1 / joined.std(0))
@@ -109,7 +112,7 @@ class Trainer:
         self.step, self.start = state.step, state.progress
         # what was seen before must not come again in the same order
         seed = self.recipe.seed + state.step
-        self.epochs = Epochs(self._samples, self.buckets, seed, self.share)
+        self.epochs = Epochs(self.stock.samples, self.buckets, seed, self.share)
         self.epochs.epoch = state.epoch
 
     def draw(self, batch: Batch) -> Drawn:
@@ -118,9 +121,9 @@ class Trainer:
         rows = self._moved(batch.rows * 2)
         speeds = self._moved(batch.speeds * 2)
         plain = self.step <= self.recipe.plain_steps
-        waves = self.bank.read(rows, speeds, bucket.frames * HOP)
+        waves = self.stock.bank.read(rows, speeds, bucket.frames * HOP)
         if not plain:
-            waves = vary_waves(waves, self.noise, self.bank)
+            waves = vary_waves(waves, self.noise, self.stock.bank)
         mels = self.mels(waves)
         if not plain:
             mels = tone_mels(warp_mels(mels))
@@ -128,13 +131,15 @@ class Trainer:
         if not plain:
             features = mask_mels(features, self.recipe.mask_strength)
         lengths = [
-            -(-frames_at(self._samples[r], s) // FRAME_MELS)
+            -(-frames_at(self.stock.samples[r], s) // FRAME_MELS)
             for r, s in zip(batch.rows, batch.speeds, strict=True)
         ] * 2
         frames = self._moved(lengths)
         horizons = self._horizons(len(lengths), plain)
         bias = chunk_bias(frames, bucket.frames // FRAME_MELS, *horizons).to(torch.bfloat16)
-        return Drawn(batch, features, bias, frames, lengths, rows)
+        numbers = list(batch.rows) * 2
+        labels = self.stock.phones.of(numbers, rows), self.stock.characters.of(numbers, rows)
+        return Drawn(batch, features, bias, frames, lengths, labels)
 
     def _moved(self, values: Sequence[float] | Sequence[Sequence[float]]) -> Tensor:
         """On the device; from pinned memory, so that the host need not wait for the device."""
@@ -154,12 +159,10 @@ class Trainer:
         return tensors[0], tensors[1]
 
     def loss(self, logits: Logits, drawn: Drawn) -> Parts:
-        rows = list(drawn.batch.rows) * 2
         ready = (self.step - self.recipe.plain_steps) / self.recipe.agree_steps
         return total_loss(
             logits,
-            self.phones.of(rows, drawn.rows),
-            self.characters.of(rows, drawn.rows),
+            *drawn.labels,
             (drawn.frames, drawn.lengths),
             min(max(ready, 0.0), 1.0),
         )
@@ -182,8 +185,8 @@ class Trainer:
         )
         self._loop(steps, optimiser, clock)
         if self.share.rank == 0:
-            self.save(min(clock.progress, 1.0))
-            for chunk in (4, 8, 16, WHOLE):
+            self._keep_best(min(clock.progress, 1.0))
+            for chunk in (4, 16, WHOLE):
                 self.curve.write_held(self.step, {"phone_error": self.measure(chunk)}, chunk=chunk)
         self.group.close()
 
@@ -217,13 +220,24 @@ class Trainer:
         if self.step % self.job.every == 0:
             self.curve.write(self.step, self.epochs.epoch, rate, progress)
         if self.step % self.job.measure_every == 0:
-            self.save(progress)
-            self.curve.write_held(self.step, {"phone_error": self.measure(8)}, chunk=8)
+            self._keep_best(progress)
+
+    def _keep_best(self, progress: float) -> None:
+        """The newest weights, and those that err least on the held-out fold."""
+        self.save(self.job.out, progress)
+        errors = self.measure(8)
+        if errors < self.fewest:
+            self.fewest = errors
+            self.save(self.job.best, progress)
+        means = {"phone_error": errors, "fewest": self.fewest}
+        self.curve.write_held(self.step, means, chunk=8)
 
     def _batches(self) -> Iterator[Batch]:
         while True:
             early = self.step < self.recipe.short_steps
             yield from self.epochs.next_epoch(576 if early else None)
+            self.stock.turn(self.epochs.epoch)
+            self.epochs.replace(self.stock.samples)
 
     def _follow(self) -> None:
         share = max(1 - self.recipe.average, 1 / (1 + self.step / 10))
@@ -241,12 +255,12 @@ class Trainer:
             with torch.no_grad():
                 torch._foreach_copy_(list(self.net.parameters()), own)
 
-    def save(self, progress: float) -> None:
+    def save(self, folder: Path, progress: float) -> None:
         with self.averaged():
             weights = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         recipe = {k: float(v) for k, v in asdict(self.recipe).items()}
         state = State(self.net.shape.as_dict(), self.step, self.epochs.epoch, progress, recipe)
-        save_checkpoint(self.job.out, weights, state)
+        save_checkpoint(folder, weights, state)
 
     def measure(self, chunk: int, left: int = 96) -> float:
         """Greedy phone error rate on the held-out recordings, averaged weights."""
