@@ -24,7 +24,7 @@ _BORDER = PHONE_TOKENS.index(BOUNDARY)
 _NEVER = -1e30
 _WHOLE = 100_000
 #: Mel frames by which the network names a phone late: there words' borders are quietest, and
-#: recordings cut there are recognised best (33 % of phones wrong without, 12 % with).
+#: recordings cut there are recognised best.
 DELAY = 20
 #: Mel frames that a cut may lie outside of the gap between two words' phones.
 SLACK = 2

@@ -171,7 +171,10 @@ class Block(nn.Module):
         convolution: Tensor | None,
         keep: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        before, attending, convolving, after = (1.0,) * BRANCHES if keep is None else keep
+        # by index: a tensor of symbolic size cannot be unpacked in compiled code
+        before, attending, convolving, after = (
+            1.0 if keep is None else keep[branch] for branch in range(BRANCHES)
+        )
         x = x + 0.5 * before * self._drop(self.before(x))
         attended, keys_values = self.attention(x, bias, turn, keys_values)
         x = x + attending * self._drop(attended)
