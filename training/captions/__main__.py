@@ -254,6 +254,8 @@ def _add_measure(steps: "Steps") -> None:
     step.add_argument("--sets", default="held", help="held or test folders, by commas")
     step.add_argument("--chunks", default="8", help="chunk lengths in frames of 40 ms, by commas")
     step.add_argument("--graph", default="step.onnx", help="the graph's file in the work folder")
+    step.add_argument("--words", type=Path, help="folder of lexicon and language model, also .xz")
+    step.add_argument("--every", type=int, default=1, help="measure only one recording in so many")
     step.set_defaults(run=_measure)
 
 
@@ -261,17 +263,19 @@ def _measure(arguments: argparse.Namespace) -> None:
     from workers.engines.conformer.encoder import Encoder
 
     from .corpus import load_corpus
-    from .decode import WordDecoder, read_lexicon
+    from .decode import WordDecoder, read_lexicon, unpacked
     from .measure import measure_set, pick_set
     from .phones import BOUNDARY, PHONE_TOKENS
 
     work = arguments.work
     encoder = Encoder(work / arguments.graph)
-    lexicon = read_lexicon(work / "lexicon.txt")
-    decoder = WordDecoder(PHONE_TOKENS, BOUNDARY, lexicon, work / "words.bin")
+    words = arguments.words or work
+    lexicon = read_lexicon(unpacked(words / "lexicon.txt", work))
+    model = unpacked(words / "words.bin", work)
+    decoder = WordDecoder(PHONE_TOKENS, BOUNDARY, lexicon, model)
     utterances = load_corpus(work / "utterances.jsonl")
     for name in arguments.sets.split(","):
-        chosen = pick_set(utterances, name)
+        chosen = pick_set(utterances, name)[:: arguments.every]
         for chunk in map(int, arguments.chunks.split(",")):
             found = measure_set(encoder, decoder, chosen, arguments.data / "speech", chunk)
             print(f"{name} chunk {chunk * 40} ms: {found}", flush=True)

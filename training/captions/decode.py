@@ -4,6 +4,7 @@ Every spelling ends in the boundary token, which is also the silence token, and 
 closes an utterance: else a word that ends in one frame, or in a doubled letter, is lost.
 """
 
+import lzma
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,17 @@ class WordDecoder:
     def _text(self, indices: Iterable[int]) -> str:
         known = (i for i in indices if i >= 0 and i != self._unknown)
         return " ".join(self.words.get_entry(i) for i in known)
+
+
+def unpacked(path: Path, folder: Path) -> Path:
+    """`path`, or where only its .xz is there, what that holds, written to `folder`/shipped."""
+    packed = path.with_name(f"{path.name}.xz")
+    if path.exists() or not packed.exists():
+        return path
+    target = folder / "shipped" / path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(lzma.decompress(packed.read_bytes()))
+    return target
 
 
 def read_lexicon(path: Path) -> list[tuple[str, list[str]]]:
