@@ -11,11 +11,8 @@ only times mean something; `greedy` then takes 21 steps a sentence.
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -25,6 +22,7 @@ import numpy as np
 import torch
 
 from bench.figures import last_line, quantile, row
+from bench.power import joule_counter
 from training.translation.hypotheses import all_texts
 from training.translation.model import Translator
 from training.translation.pieces import LANGUAGES, Ids, Pieces
@@ -37,34 +35,7 @@ DEADLINE_S = 0.1
 SIZES = (10, 14, 18, 26, 42, 74)
 MOST_AT_ONCE = 4096
 IN_TIME = 0.99
-
-
-class Power:
-    """Watts as the driver reads them, every tenth of a second."""
-
-    def __init__(self) -> None:
-        self._read: list[tuple[float, float]] = []
-        ask = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits", "-lms=100"]
-        self._asked: subprocess.Popen[str] | None = None
-        if shutil.which(ask[0]):
-            self._asked = subprocess.Popen(ask, stdout=subprocess.PIPE, text=True)
-            threading.Thread(target=self._listen, args=[self._asked.stdout], daemon=True).start()
-
-    def _listen(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            try:
-                self._read.append((time.monotonic(), float(line)))
-            except ValueError:
-                continue
-
-    def mean(self, since: float) -> float | None:
-        """Watts since a moment, its first second left out: the driver's reading is a mean."""
-        found = [watts for at, watts in self._read if at > since + 1.0]
-        return sum(found) / len(found) if found else None
-
-    def close(self) -> None:
-        if self._asked is not None:
-            self._asked.terminate()
+Joules = Callable[[], float] | None
 
 
 class Pool:
@@ -165,22 +136,23 @@ def text_to_text(pool: Pool, pieces: Pieces, batch: Sequence[tuple[str, str]]) -
 
 
 def saturated(
-    translate: Callable[[int], list[Ids]], power: Power, seconds: float, price_per_hour: float
+    translate: Callable[[int], list[Ids]], joules: Joules, seconds: float, price_per_hour: float
 ) -> dict[str, float | None]:
     """One full batch after the other: tokens and sentences a second, joules and money a token."""
     translate(0)
-    began, since, tokens, sentences, turn = time.perf_counter(), time.monotonic(), 0, 0, 0
+    began, used = time.perf_counter(), joules() if joules else 0.0
+    tokens = sentences = turn = 0
     while time.perf_counter() - began < seconds:
         turn += 1
         found = translate(turn)
         tokens, sentences = tokens + sum(map(len, found)), sentences + len(found)
     wall = time.perf_counter() - began
-    watts = power.mean(since)
+    used = joules() - used if joules else 0.0
     return {
         "sentences_per_s": round(sentences / wall),
         "tokens_per_s": round(tokens / wall),
-        "watts": watts and round(watts, 1),
-        "joules_per_token": watts and round(watts * wall / max(tokens, 1), 6),
+        "watts": round(used / wall, 1) if joules else None,
+        "joules_per_token": round(used / max(tokens, 1), 6) if joules else None,
         "cost_per_1000_tokens": round(price_per_hour / 3600 * wall / max(tokens, 1) * 1000, 9),
     }
 
@@ -220,7 +192,7 @@ def main() -> None:
         "price_per_hour": options.price_per_hour,
     }
     sources = [pieces.source(text, language) for language, text in texts[:20000]]
-    power = Power()
+    joules = joule_counter()
     with told(figures, "one"):
         twenty = [ids for ids in sources if len(ids) == TOKENS + 2]
         figures["one"] = latency(net, twenty, bool(options.checkpoint), options.runs)
@@ -230,10 +202,9 @@ def main() -> None:
         pool = Pool(net, rows)
         figures["captured"] = len(SIZES) * len(rows)
     if pool is not None:
-        _loads(figures, pool, pieces, texts, power, options)
+        _loads(figures, pool, pieces, texts, joules, options)
     with told(figures, "greedy_saturated"):
-        figures["greedy_saturated"] = _greedy(net, sources, power, options)
-    power.close()
+        figures["greedy_saturated"] = _greedy(net, sources, joules, options)
     print(last_line("gpu_translation", figures))
 
 
@@ -242,7 +213,7 @@ def _loads(
     pool: Pool,
     pieces: Pieces,
     texts: Sequence[tuple[str, str]],
-    power: Power,
+    joules: Joules,
     options: argparse.Namespace,
 ) -> None:
     figures["loads"] = []
@@ -259,12 +230,12 @@ def _loads(
 
     with told(figures, "draft_saturated"):
         figures["draft_saturated"] = saturated(
-            text_batch, power, 2 * options.seconds, options.price_per_hour
+            text_batch, joules, 2 * options.seconds, options.price_per_hour
         )
 
 
 def _greedy(
-    net: Translator, sources: Sequence[Ids], power: Power, options: argparse.Namespace
+    net: Translator, sources: Sequence[Ids], joules: Joules, options: argparse.Namespace
 ) -> dict[str, float | None]:
     """Ids to ids, sentences of like length together: what suits it best."""
     size = SIZES[1]
@@ -277,7 +248,7 @@ def _greedy(
         at = turn * most % max(len(fitting) - most, 1)
         return greedy(fitting[at : at + most], steps)
 
-    return saturated(batch, power, options.seconds, options.price_per_hour)
+    return saturated(batch, joules, options.seconds, options.price_per_hour)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""Joules of a GPU: the driver's own counter, or where there is none, its power added up."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+READING = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits", "--id=0"]
+
+
+def joule_counter() -> Callable[[], float] | None:
+    """Joules used since some moment in the past, for the first GPU; None where nothing tells."""
+    return _driver_counter() or (_added_up() if shutil.which(READING[0]) else None)
+
+
+def _driver_counter() -> Callable[[], float] | None:
+    try:
+        driver = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return None
+    card, energy_mj = ctypes.c_void_p(), ctypes.c_ulonglong()
+    if driver.nvmlInit_v2() or driver.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(card)):
+        return None
+
+    def read() -> float:
+        failed = driver.nvmlDeviceGetTotalEnergyConsumption(card, ctypes.byref(energy_mj))
+        if failed:
+            raise OSError(f"no energy reading: NVML error {failed}")
+        return energy_mj.value / 1000
+
+    try:
+        read()
+    except OSError:
+        return None
+    return read
+
+
+def _added_up() -> Callable[[], float]:
+    total = [0.0]
+
+    def follow() -> None:
+        last = time.monotonic()
+        while True:
+            found = subprocess.run(READING, capture_output=True, text=True, check=False)
+            now = time.monotonic()
+            try:
+                total[0] += float(found.stdout) * (now - last)
+            except ValueError:
+                return
+            last = now
+            time.sleep(0.1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    return lambda: total[0]
