@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
@@ -24,6 +25,8 @@ _LETTER = r"[^\W\d_]"
 _SPACED = re.compile(rf" ({_LETTER}(?: {_LETTER}){{2,}})(?= )")
 _LONG = re.compile(r"([^\W\d_])\1\1")
 _RUN = re.compile(r"(.)\1*", re.DOTALL)
+MOST_EXPANDED = 4
+"""Letters for one character: `viii` and `(10)` are that long."""
 
 
 class Spellings(NamedTuple):
@@ -40,13 +43,19 @@ class Normaliser:
 
     def __init__(self, confusables: Mapping[str, str]) -> None:
         self._table = str.maketrans(dict(confusables) | dict.fromkeys(invisible(), None))
+        self._long = str.maketrans(dict.fromkeys(expanding(), " "))
 
     def fold(self, text: str) -> str:
-        """Compatibility forms, invisible characters and look-alikes gone; lower case, composed."""
+        """Compatibility forms, invisible characters and look-alikes gone; lower case, composed.
+
+        A character that would become more than MOST_EXPANDED, as U+FDFA does, is a space.
+        """
         if text.isascii():
             return text.casefold()
-        seen = unicodedata.normalize("NFKC", text).translate(self._table).casefold()
-        return unicodedata.normalize("NFKC", seen)
+        short = text.translate(self._long)
+        seen = unicodedata.normalize("NFKC", short).translate(self._table).casefold()
+        # small Cherokee letters become capital ones, which may look Latin
+        return unicodedata.normalize("NFKC", seen.translate(self._table))
 
     def skeleton(self, text: str) -> str:
         """Of a listed phrase, or of a text as it is written; a lone space when no word is in it."""
@@ -63,6 +72,17 @@ class Normaliser:
         return Spellings(skeletons, tuple(dict.fromkeys(spaced)))
 
 
+@cache
+def expanding() -> str:
+    """Characters that stand for a phrase: 5,000 of them would be 90,000 letters.
+
+    Nothing decomposes above the supplementary ideographs.
+    """
+    decomposed = (chr(c) for c in range(0x30000) if unicodedata.decomposition(chr(c)))
+    return "".join(c for c in decomposed if len(unicodedata.normalize("NFKC", c)) > MOST_EXPANDED)
+
+
+@cache
 def invisible() -> str:
     """Format characters: zero-width, bidirectional controls, soft hyphen, tags; and selectors."""
     formats = (chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Cf")

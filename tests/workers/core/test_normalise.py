@@ -103,3 +103,14 @@ def test_runs_lose_nothing(text: str) -> None:
     runs = runs_of(text)
     assert "".join(c * n for c, n in zip(runs.letters, runs.lengths, strict=True)) == text
     assert runs.covers(runs, 0)
+
+
+def test_a_character_that_stands_for_a_phrase_is_a_space() -> None:
+    normaliser = Normaliser({})
+    assert normaliser.fold("a\ufdfab") == "a b"
+    assert normaliser.fold("\u2177") == "viii"
+
+
+@given(st.text(max_size=200))
+def test_folding_makes_a_text_little_longer(text: str) -> None:
+    assert len(Normaliser({}).fold(text)) <= 4 * len(text)
