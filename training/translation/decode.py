@@ -3,6 +3,7 @@
 Rows are sources [B, S] on the device with their lengths; results are lists of pieces.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -20,6 +21,7 @@ FORBIDDEN = [BLANK, BEGIN, UNKNOWN, *range(END + 2, MASK + 1)]
 ASK_EVERY = 4
 #: Hypotheses decoded at once: attention's kernels count them in 16 bits.
 MOST_ROWS = 49_152
+Say = Callable[[Tensor, Tensor], list[Ids]]
 
 
 def narrow(device: torch.device) -> AbstractContextManager[object]:
@@ -124,12 +126,27 @@ def decode_all(
     net: Translator, texts: Ragged, asked: Array, how: str, places: int = 32_000, beam: int = 4
 ) -> list[Ids]:
     """Translations of each of `asked` [N, 2] = row of the texts, tag; `how` is draft, greedy or
-    beam. Sources of like length go together, `places` of them at once over all hypotheses."""
+    beam."""
+    width = beam if how == "beam" else 1
+
+    def say(source: Tensor, length: Tensor) -> list[Ids]:
+        if how == "draft":
+            return draft(net, source, length)
+        return Search(net, source, length, width).run()
+
+    return say_all(say, net, texts, asked, places, width)
+
+
+def say_all(
+    say: Say, net: Translator, texts: Ragged, asked: Array, places: int, width: int = 1
+) -> list[Ids]:
+    """What `say` makes of sources [B, S] and lengths [B], for each of `asked` [N, 2] = row of the
+    texts, tag. Sources of like length go together, `places` of them at once over `width`
+    hypotheses."""
     device = net.table.device
     bank = Bank(texts, Ragged.of([]), device)
     ends = texts.lengths[asked[:, 0]]
     order = np.argsort(ends, kind="stable")
-    width = beam if how == "beam" else 1
     found: list[Ids] = [[]] * len(asked)
     at = 0
     net.eval()
@@ -141,11 +158,7 @@ def decode_all(
             rows, tags = torch.from_numpy(asked[part].T.copy()).to(device)
             length = torch.from_numpy(ends[part]).to(device)
             source = bank.source(rows, length, tags, int(ends[part[-1]]) + 2)
-            if how == "draft":
-                texts_found = draft(net, source, length + 2)
-            else:
-                texts_found = Search(net, source, length + 2, width).run()
-            for which, ids in zip(part, texts_found, strict=True):
+            for which, ids in zip(part, say(source, length + 2), strict=True):
                 found[which] = ids
             at += len(part)
     return found

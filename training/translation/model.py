@@ -128,7 +128,13 @@ class Decoder(nn.Module):
         return self.norm(x), torch.stack(news)
 
 
-class Translator(nn.Module):
+class Shaped(nn.Module):
+    """A network that tells its sizes."""
+
+    shape: Shape
+
+
+class Translator(Shaped):
     """`table` [pieces, width] is shared by inputs and outputs of all parts."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:

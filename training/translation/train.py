@@ -19,7 +19,7 @@ from training.captions.progress import Clock, Curve
 from .batches import Bank, Batch, Epochs, draw, make_buckets
 from .capture import Narrow, Step, capture_steps
 from .examples import Examples
-from .model import Translator
+from .model import Shaped
 from .packed import Array, Packed, Ragged
 from .recipe import Job, Recipe
 from .tasks import Task
@@ -42,7 +42,7 @@ class Data:
 class Trainer:
     """Holds the network, its average, the data on the device and the draw of batches."""
 
-    def __init__(self, net: Translator, task: Task, recipe: Recipe, job: Job, data: Data) -> None:
+    def __init__(self, net: Shaped, task: Task, recipe: Recipe, job: Job, data: Data) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.job, self.device = recipe, job, job.device
         self.share = share_of_environment()
