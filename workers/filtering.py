@@ -20,6 +20,7 @@ from stream.core.policies import Filter, Policy
 from stream.core.settings import ChannelSettings, InForce
 from workers.core.masking import screen
 from workers.core.phrases import PhraseBook
+from workers.core.steady import Steady
 
 LISTS = Path(__file__).parent / "models" / "words"
 OFFENSIVE = "offensive"
@@ -27,7 +28,7 @@ OFFENSIVE = "offensive"
 KEPT = 256
 CHANNELS = 10_000
 
-Screen = Callable[[Caption], Caption]
+Screen = Callable[[Caption, Steady], Caption]
 
 
 class _Held(NamedTuple):
@@ -36,6 +37,7 @@ class _Held(NamedTuple):
     segment: str
     rules: InForce
     screen: Screen
+    steady: Steady
 
 
 class CaptionFilter:
@@ -51,14 +53,15 @@ class CaptionFilter:
         held = self._held.get(caption.channel)
         if held is None or held.segment != caption.segment:
             held = self._hold(caption, held)
-        return held.screen(caption)
+        return held.screen(caption, held.steady)
 
     def _hold(self, caption: Caption, before: _Held | None) -> _Held:
         rules = self._catalogue.of(caption.channel)
         if before is not None and before.rules is rules:
-            held = before._replace(segment=caption.segment)
+            held = before._replace(segment=caption.segment, steady=Steady())
         else:
-            held = _Held(caption.segment, rules, self._screen(rules, caption.language))
+            screening = self._screen(rules, caption.language)
+            held = _Held(caption.segment, rules, screening, Steady())
         self._held[caption.channel] = held
         self._held.move_to_end(caption.channel)
         if len(self._held) > CHANNELS:
@@ -76,19 +79,31 @@ class CaptionFilter:
         self._books[key] = book
         if len(self._books) > KEPT:
             self._books.popitem(last=False)
-        return lambda caption: filtered(caption, rules.filter, book)
+        return lambda caption, steady: filtered(caption, rules.filter, book, steady)
 
 
-def keep(caption: Caption) -> Caption:
+def keep(caption: Caption, steady: Steady) -> Caption:
     """No filter."""
     return caption
 
 
-def filtered(caption: Caption, mode: Filter, book: PhraseBook) -> Caption:
-    """A caption through a filter. `flags` name the lists that had something to say."""
+def filtered(
+    caption: Caption, mode: Filter, book: PhraseBook, steady: Steady | None = None
+) -> Caption:
+    """A caption through a filter. `flags` name the lists that had something to say; `steady` holds
+    what was found in its segment's earlier captions.
+    """
     if mode == "off":
         return caption
-    shown = screen(caption.text, caption.stable, caption.words, mode, book, final=caption.final)
+    shown = screen(
+        caption.text,
+        caption.stable,
+        caption.words,
+        mode,
+        book,
+        final=caption.final,
+        steady=steady,
+    )
     return replace(
         caption,
         text=shown.text,

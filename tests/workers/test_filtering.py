@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from stream.core.messages import Caption, Word
 from stream.core.policies import Book, Entry, Filter, Policy, PolicyChange, WordList
@@ -84,3 +85,10 @@ def test_what_is_remembered_of_channels_is_bounded() -> None:
     for number in range(CHANNELS + 5):
         filter_.apply(caption("x", channel=f"c{number}"))
     assert len(filter_._held) == CHANNELS
+
+
+def test_a_mask_does_not_flicker_within_a_segment() -> None:
+    screened = filtering("mask", "frog")[0]
+    said = [replace(caption(text), stable=0) for text in ("a frog", "a fog", "a frog")]
+    assert [screened.apply(each).text for each in said] == ["a ****", "a ***", "a ****"]
+    assert screened.apply(replace(caption("a fog", "e-1"), stable=0)).text == "a fog"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from stream.core.messages import Word
 from stream.core.policies import Filter
 from workers.core.phrases import Match, PhraseBook, Token, tokens_of
+from workers.core.steady import Steady
 
 MASK = "*"
 _ENDS = frozenset(".!?;:…")
@@ -29,15 +30,27 @@ class Screened(NamedTuple):
 
 
 def screen(
-    text: str, stable: int, words: Sequence[Word], mode: Filter, book: PhraseBook, *, final: bool
+    text: str,
+    stable: int,
+    words: Sequence[Word],
+    mode: Filter,
+    book: PhraseBook,
+    *,
+    final: bool,
+    steady: Steady | None = None,
 ) -> Screened:
-    """A text of which `stable` code points are settled, through a filter other than `off`."""
+    """A text of which `stable` code points are settled, through a filter other than `off`.
+
+    `steady` holds what was found in the segment's earlier texts.
+    """
     tokens = tokens_of(text)
     matches = book.find_among(tokens)
+    settled = len(text) if final else settled_part(text, stable, tokens, book)
+    if steady is not None:
+        matches = steady.keep(tokens, matches, settled)
     flags = tuple(dict.fromkeys(match.name for match in matches))
     if mode == "flag":
         return Screened(text, stable, tuple(words), flags)
-    settled = len(text) if final else settled_part(text, stable, tokens, book)
     settled = min([settled, *(each.start for each in matches if each.start < settled < each.end)])
     same = text == " ".join(word.word for word in words)
     kept = _screen_words(words, matches if same else None, mode, book)
