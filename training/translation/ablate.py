@@ -15,7 +15,7 @@ from training.captions.checkpoint import load_checkpoint
 
 from .batches import make_buckets
 from .capture import Step, capture_steps
-from .hypotheses import mean_bleu, stability, write_cut, write_hypotheses
+from .hypotheses import mean_bleu, own_ways, stability, write_hypotheses
 from .model import Translator
 from .pieces import Pieces
 from .recipe import Job, Recipe
@@ -23,6 +23,8 @@ from .shape import Shape
 from .steps import Schooling, inherit, schooled
 from .tasks import Learning
 from .train import Trainer
+
+PLACES = 200_000
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ class Bench:
         gc.collect()
         net.load_state_dict(load_checkpoint(out)[0])
         pieces = Pieces(self.work / "pieces.model")
-        write_hypotheses(net, pieces, self.work, out, ("draft", "greedy"), 200_000)
-        write_cut(net, pieces, self.work, out, 200_000)
+        ways = own_ways(net, ("draft", "greedy"), PLACES)
+        write_hypotheses(ways, pieces, self.work, out)
+        write_hypotheses({"cut": ways["greedy"]}, pieces, self.work, out, half=True)
 
     def _ready(self, feed_back: bool) -> tuple[Translator, Learning, list[Step]]:
         if feed_back not in self._made:

@@ -2,8 +2,9 @@
 anywhere."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from .corpus import read_pairs
 from .decode import decode_all
 from .model import Translator
-from .packed import Ragged
+from .packed import Array, Ragged
 from .pieces import LANGUAGES, TAGS, Ids, Pieces
 
 #: Set, language, source and reference.
 Text = tuple[str, str, str, str]
+#: Translations of texts by row and tag [N, 2].
+Answer = Callable[[Ragged, Array], list[Ids]]
 SETS = ("test.tatoeba", "test.multi30k", "test.captions")
 
 
@@ -38,35 +41,38 @@ def score(found: Sequence[str], references: Sequence[str]) -> Score:
     return Score(reached[0].score, reached[1].score, signatures)
 
 
+def own_ways(net: Translator, names: Iterable[str], places: int) -> dict[str, Answer]:
+    """Ways of decoding by their names: draft, greedy, beam."""
+    return {
+        name: partial(decode_all, net, how=name, places=places)
+        for name in names
+        if name != "draft" or net.drafter is not None
+    }
+
+
 def write_hypotheses(
-    net: Translator, pieces: Pieces, data: Path, out: Path, ways: Iterable[str], places: int
+    ways: Mapping[str, Answer], pieces: Pieces, data: Path, out: Path, half: bool = False
 ) -> None:
-    """Translates all test sets; `out`/WAY.npz holds the pieces, in the order of `all_texts`."""
+    """Translates all test sets, or the first half of each text's words; `out`/WAY.npz holds the
+    pieces, in the order of `all_texts`."""
     texts = all_texts(data)
-    rows = Ragged.of(pieces.encode([source for _, _, source, _ in texts]))
-    for way in ways:
-        if way != "draft" or net.drafter is not None:
-            _write(net, rows, texts, way, out / f"{way}.npz", places)
-
-
-def write_cut(net: Translator, pieces: Pieces, data: Path, out: Path, places: int) -> None:
-    """`out`/cut.npz: greedy translations of the first half of each text's words."""
-    texts = all_texts(data)
-    halves = [" ".join(source.split()[: len(source.split()) // 2]) for _, _, source, _ in texts]
-    _write(net, Ragged.of(pieces.encode(halves)), texts, "greedy", out / "cut.npz", places)
-
-
-def _write(
-    net: Translator, rows: Ragged, texts: Sequence[Text], way: str, path: Path, places: int
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    sources = [_half(source) if half else source for _, _, source, _ in texts]
+    rows = Ragged.of(pieces.encode(sources))
     tags = [TAGS[language] for _, language, _, _ in texts]
     asked = np.stack([np.arange(len(texts)), np.array(tags)], 1)
-    began = time.monotonic()
-    found = Ragged.of(decode_all(net, rows, asked, way, places))
-    took = time.monotonic() - began
-    print(f"{path.stem}: {len(texts)} texts in {took:.1f} s", flush=True)
-    np.savez_compressed(path, flat=found.flat, lengths=found.lengths.astype(np.int16))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, answer in ways.items():
+        began = time.monotonic()
+        found = Ragged.of(answer(rows, asked))
+        print(f"{name}: {len(texts)} texts in {time.monotonic() - began:.1f} s", flush=True)
+        np.savez_compressed(
+            out / f"{name}.npz", flat=found.flat, lengths=found.lengths.astype(np.int16)
+        )
+
+
+def _half(text: str) -> str:
+    words = text.split()
+    return " ".join(words[: len(words) // 2])
 
 
 def read_hypotheses(path: Path) -> list[Ids]:
