@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frozen", type=int, default=-1, help="a student's layers that stay")
     parser.add_argument("--ship", type=int, help="the student that is assembled, by its layers")
     parser.add_argument("--most", type=int, help="texts of a split, to try the way")
-    parser.add_argument("--draft-epochs", type=int, default=1, help="that the draft sees")
+    parser.add_argument("--draft-epochs", type=int, default=2, help="that the draft sees")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cuda or cpu; cuda where there is one")
     return parser
@@ -65,9 +65,9 @@ def _mixture(arguments: argparse.Namespace) -> "Mixture":
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    from .prepare import UNLABELLED, prepare
+    from .prepare import prepare, unlabelled_count
 
-    mixture, unlabelled = _mixture(arguments), round(arguments.epoch_share * UNLABELLED)
+    mixture, unlabelled = _mixture(arguments), unlabelled_count(arguments.epoch_share)
     work, data = arguments.work, arguments.data
     prepare(mixture, data, work, arguments.epochs, unlabelled, arguments.longest)
 
@@ -96,13 +96,14 @@ def _draft(arguments: argparse.Namespace) -> None:
     from safetensors.torch import save_file
 
     from .draft import DraftRecipe, train_draft
-    from .scoring import encode_all
+    from .lessons import lessons
+    from .prepare import unlabelled_count
 
-    mixture = _mixture(arguments)
-    numbers = range(arguments.draft_epochs)
-    epochs = [encode_all(mixture.epoch(n), arguments.work / "vocab.txt", 8) for n in numbers]
-    net = train_draft(epochs, DraftRecipe(seed=arguments.seed))
-    save_file(net.state_dict(), arguments.work / "draft.safetensors")
+    mixture, work = _mixture(arguments), arguments.work
+    texts = {f"epoch-{n}": mixture.epoch(n) for n in range(arguments.draft_epochs)}
+    texts["unlabelled"] = mixture.unlabelled(unlabelled_count(arguments.epoch_share))
+    net = train_draft(lessons(work, texts), DraftRecipe(seed=arguments.seed))
+    save_file(net.state_dict(), work / "draft.safetensors")
 
 
 def _assemble(arguments: argparse.Namespace) -> None:

@@ -99,6 +99,17 @@ def softened(labels: Tensor, scores: Tensor, soft: float) -> Tensor:
     return torch.where(labels.isnan(), scores, (1 - soft) * labels + soft * scores)
 
 
+def read_taught(work: Path) -> dict[str, Tensor]:
+    """The teachers' scores [texts, labels] by the name of what was packed; empty without any."""
+    if not (work / "taught.npz").exists():
+        return {}
+    with np.load(work / "taught.npz") as taught:
+        scores = torch.from_numpy(taught["scores"].astype(np.float32))
+    paths = [*packed(work, "epoch-*"), *packed(work, "unlabelled")]
+    sizes = [len(read_table(path).lengths) for path in paths]
+    return dict(zip([path.stem for path in paths], scores.split(sizes), strict=True))
+
+
 def _with_spare(everything: Table, sizes: Sequence[int]) -> Iterable[Table]:
     """Each epoch with its part of the texts that follow the last one."""
     begin, spare = 0, np.arange(sum(sizes), len(everything.lengths))

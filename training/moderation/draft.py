@@ -1,4 +1,8 @@
-"""Trains the draft: logistic regression over hashed spans, one for each label."""
+"""Trains the draft: logistic regression over hashed spans, one for each label.
+
+It learns what the encoder's teachers say, also of sentences that nobody annotated: it decides which
+texts the encoder need not read, so it had better agree with it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +24,7 @@ from .model import masked_loss
 class DraftRecipe:
     """`shrink` pulls weights to 0: rare spans say little."""
 
-    passes: int = 4
+    passes: int = 3
     batch: int = 256
     rate: float = 0.05
     shrink: float = 0.02
@@ -44,7 +48,7 @@ class Linear(nn.Module):
 def train_draft(epochs: Sequence[Encoded], recipe: DraftRecipe) -> Linear:
     torch.manual_seed(recipe.seed)
     generator = np.random.default_rng(recipe.seed)
-    rows = [rows_of(reading) for encoded in epochs for reading in encoded.readings]
+    rows = [rows_of(r).astype(np.int32) for encoded in epochs for r in encoded.readings]
     labels = np.concatenate([encoded.labels for encoded in epochs])
     net = Linear()
     optimiser = torch.optim.AdamW(
@@ -66,10 +70,10 @@ def train_draft(epochs: Sequence[Encoded], recipe: DraftRecipe) -> Linear:
     return net.eval()
 
 
-def joined(rows: Sequence[npt.NDArray[np.int64]]) -> tuple[Tensor, Tensor, Tensor]:
+def joined(rows: Sequence[npt.NDArray[np.integer]]) -> tuple[Tensor, Tensor, Tensor]:
     counts = np.array([len(found) for found in rows])
     begins = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    together = torch.from_numpy(np.concatenate(rows))
+    together = torch.from_numpy(np.concatenate(rows).astype(np.int64))
     return together, torch.from_numpy(begins), torch.from_numpy(counts.astype(np.float32))
 
 

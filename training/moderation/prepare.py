@@ -34,6 +34,10 @@ def prepare(
         _pack(examples, work, f"dev-{source}", longest)
 
 
+def unlabelled_count(epoch_share: float) -> int:
+    return round(epoch_share * UNLABELLED)
+
+
 def _pack_start(work: Path) -> None:
     rows = load_vocabulary(work / "vocab.txt")[1]
     weights = trimmed(load_file(find_start() / "model.safetensors"), rows)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from training.moderation.batches import frame
-from training.moderation.chain import Plan, softened, train_all
+from training.moderation.chain import Plan, read_taught, softened, train_all
 from training.moderation.corpus import LABELS
 from training.moderation.parts import load_encoder
 from training.moderation.table import table_of, write_table
@@ -75,6 +75,15 @@ def test_a_student_has_learned_from_teachers(work: Path) -> None:
 def test_every_text_is_scored(work: Path) -> None:
     with np.load(work / "taught.npz") as taught:
         assert taught["scores"].shape == (2 * 64 + 30, len(LABELS))
+
+
+def test_scores_are_found_by_the_name_of_what_was_packed(work: Path) -> None:
+    taught = read_taught(work)
+    assert {name: len(scores) for name, scores in taught.items()} == {
+        "epoch-0": 64,
+        "epoch-1": 64,
+        "unlabelled": 30,
+    }
 
 
 def test_what_is_done_is_not_done_again(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
