@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stream.core.policies import Policy
 from workers.engines.cascade_draft import sigmoid
 
 from .calibrate import Calibration, calibrate
@@ -17,8 +18,8 @@ from .metrics import balanced_accuracy, best_threshold
 from .model import Encoder
 from .scoring import Logits, concatenated, encode_all, logits_of
 
-FLAGGED = 0.5
-"""The score from which the policy's default asks for a person."""
+FLAGGED = np.array([Policy().band(label).review for label in LABELS], np.float32)
+"""The scores from which the policy's default asks for a person."""
 
 LOST_MOST = 0.005
 """Of the texts that the encoder flags, the share that the early exit may let through."""
@@ -60,7 +61,7 @@ def assemble(
 
 def sure_below(scores: Array, drafted: Array) -> float:
     """The draft's highest score under which at most LOST_MOST of what is flagged would be lost."""
-    flagged = np.sort(drafted.max(1)[scores.max(1) >= FLAGGED])
+    flagged = np.sort(drafted.max(1)[(scores >= FLAGGED).any(1)])
     return round(float(flagged[int(LOST_MOST * len(flagged))]), 4) if len(flagged) else 0.0
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from stream.core.errors import Malformed
 from stream.core.policies import (
     MOST_PHRASES,
+    RARE,
     Band,
     Book,
     Bounds,
@@ -50,6 +51,16 @@ def test_a_bound_that_a_label_leaves_out_gives_way_to_its_other_one() -> None:
     policy = resolve(PolicyChange(labels=labels))
     assert policy.band("threat") == Band(0.3, 0.3)
     assert policy.band("spam") == Band(0.95, 0.95)
+
+
+def test_rare_labels_are_reviewed_from_a_lower_score_on() -> None:
+    assert Policy().band("hate") == Policy().band("sexist") == Band(RARE["hate"], 0.9)
+    assert resolve(PolicyChange(review=0.1)).band("hate") == Band(0.1, 0.9)
+    assert resolve(PolicyChange(review=0.6)).band("hate") == Band(RARE["hate"], 0.9)
+    named = Labels(hate=Bounds(review=0.7), sexist=Bounds(block=0.2))
+    policy = resolve(PolicyChange(labels=named))
+    assert policy.band("hate") == Band(0.7, 0.9)
+    assert policy.band("sexist") == Band(0.2, 0.2)
 
 
 score = st.floats(0, 1)

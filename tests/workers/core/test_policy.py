@@ -23,7 +23,7 @@ def judged(policy: Policy = POLICY, **labels: float) -> Judgement:
     [(0.0, "allow"), (0.49, "allow"), (0.5, "review"), (0.89, "review"), (0.9, "block")],
 )
 def test_a_score_meets_its_threshold(score: float, action: str) -> None:
-    assert judged(hate=score).action == action
+    assert judged(toxic=score).action == action
 
 
 def test_a_label_may_have_bounds_of_its_own() -> None:
@@ -36,7 +36,7 @@ def test_a_label_may_have_bounds_of_its_own() -> None:
 
 def test_a_verdict_says_which_label_and_which_rule() -> None:
     assert judged(hate=0.95, spam=0.6).reasons == ("hate 0.95 >= block 0.90",)
-    assert judged(hate=0.4) == Judgement(Action.ALLOW, ())
+    assert judged(toxic=0.4) == Judgement(Action.ALLOW, ())
 
 
 def test_a_verdict_says_which_list_and_which_of_its_texts() -> None:
