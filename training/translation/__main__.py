@@ -164,31 +164,29 @@ def _add_hypotheses(steps: "Steps") -> None:
     made = add_step(steps, "hypotheses", "translate all test sets in one go, on a GPU")
     made.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
     made.add_argument("--out", type=Path, help="folder for what is found")
-    made.add_argument("--ways", default="draft,greedy,beam", help="mask1, mask2 … as well")
-    made.add_argument("--refiner", type=Path, help="folder of what fills masks")
+    made.add_argument("--ways", default="draft,greedy,beam", help="mask1, levenshtein1 …")
     made.add_argument("--places", type=int, default=200_000, help="pieces decoded at once")
     add_device(made)
     made.set_defaults(run=_hypotheses)
 
 
 def _hypotheses(arguments: argparse.Namespace) -> None:
-    from .hypotheses import own_ways, write_hypotheses
+    from .hypotheses import OWN, own_ways, write_hypotheses
     from .pieces import Pieces
-    from .refining import load_refiner, refined_ways
+    from .refining import refined_ways
     from .steps import load_translator
 
     a, names = arguments, arguments.ways.split(",")
     net = load_translator(a.checkpoint or a.work / "student").to(chosen_device(a))
-    ways = own_ways(net, [name for name in names if not name.startswith("mask")], a.places)
-    if len(ways) < len(names):
-        refiner = load_refiner(a.refiner or a.work / "mask", net)
-        ways |= refined_ways(refiner, [name for name in names if name not in ways])
+    ways = own_ways(net, [name for name in names if name in OWN], a.places)
+    ways |= refined_ways(net, [name for name in names if name not in OWN], a.work)
     # the work folder holds a copy of the sets, so the data folder need not travel
     write_hypotheses(ways, Pieces(a.work / "pieces.model"), a.work, a.out or a.work / "hypotheses")
 
 
 def _add_refine(steps: "Steps") -> None:
-    made = add_step(steps, "refine", "train what fills in the unsure pieces of a draft")
+    made = add_step(steps, "refine", "train what makes drafts better")
+    made.add_argument("--kind", default="mask", choices=("mask", "levenshtein"))
     add_training(made)
     made.add_argument("--checkpoint", type=Path, help="folder of the student's checkpoint")
     made.set_defaults(run=_refine)
@@ -198,8 +196,9 @@ def _refine(arguments: argparse.Namespace) -> None:
     from .recipe import STUDENT
     from .refining import train_refiner
 
-    recipe, job = chosen_recipe(arguments, STUDENT), chosen_job(arguments, "mask")
-    train_refiner(arguments.work, arguments.checkpoint or arguments.work / "student", recipe, job)
+    a = arguments
+    recipe, job = chosen_recipe(a, STUDENT), chosen_job(a, a.kind)
+    train_refiner(a.kind, a.work, a.checkpoint or a.work / "student", recipe, job)
 
 
 def _add_ablate(steps: "Steps") -> None:

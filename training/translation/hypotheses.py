@@ -19,6 +19,7 @@ from .pieces import LANGUAGES, TAGS, Ids, Pieces
 Text = tuple[str, str, str, str]
 #: Translations of texts by row and tag [N, 2].
 Answer = Callable[[Ragged, Array], list[Ids]]
+OWN = ("draft", "greedy", "beam")
 SETS = ("test.tatoeba", "test.multi30k", "test.captions")
 
 

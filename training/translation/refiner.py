@@ -86,23 +86,28 @@ class Filling:
 
 
 def draft_pieces(net: Translator, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A greedy CTC draft as pieces [B, T] padded with blanks, the probability of each, and how
-    many there are."""
+    """A greedy CTC draft as pieces [B, F] padded with blanks, the probability of each, and how
+    many there are; F is the number of frames."""
     states = net.draft(memory, length).final
     sure, best = (states @ net.table.T).float().log_softmax(-1).max(-1)
-    frame = torch.arange(best.shape[1], device=best.device)
+    size = best.shape[1]
+    frame = torch.arange(size, device=best.device)
     best = best.masked_fill(frame >= (length * net.shape.split)[:, None], BLANK)
     before = torch.cat([torch.zeros_like(best[:, :1]), best[:, :-1]], 1)
     new = (best != BLANK) & (best != before)
-    count = new.sum(-1)
-    size = max(int(count.max()), 1)
     # frames of no piece go to a column of their own
     place = torch.where(best != BLANK, new.cumsum(-1) - 1, size)
-    tokens = torch.zeros(len(best), size + 1, dtype=torch.long, device=best.device)
-    tokens.scatter_(1, place, best)
-    scores = torch.zeros(len(best), size + 1, device=best.device)
-    scores.scatter_reduce_(1, place, sure.exp(), "amax")
-    return tokens[:, :size], scores[:, :size], count
+    tokens = best.new_zeros(len(best), size + 1).scatter(1, place, best)
+    scores = sure.new_zeros(len(best), size + 1).scatter_reduce(1, place, sure.exp(), "amax")
+    return tokens[:, :size], scores[:, :size], new.sum(-1)
+
+
+def best_of(states: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-prob and id of the likeliest piece that a translation may hold."""
+    forbidden = torch.tensor(FORBIDDEN, device=table.device)
+    scores = (states @ table.T).float().index_fill(-1, forbidden, -torch.inf)
+    score, best = scores.log_softmax(-1).max(-1)
+    return score, best
 
 
 def refine(refiner: Refiner, source: Tensor, length: Tensor, passes: int) -> list[Ids]:
@@ -110,14 +115,11 @@ def refine(refiner: Refiner, source: Tensor, length: Tensor, passes: int) -> lis
     net = refiner.net
     memory = net.encode(source, length)
     tokens, sure, count = draft_pieces(net, memory, length)
-    place = torch.arange(tokens.shape[1], device=tokens.device)
-    hidden = (sure < UNSURE) & (place < count[:, None])
-    forbidden = torch.tensor(FORBIDDEN, device=tokens.device)
+    tokens = tokens[:, : max(int(count.max()), 1)]
+    hidden = (sure[:, : tokens.shape[1]] < UNSURE) & (tokens != BLANK)
     for left in range(passes, 0, -1):
         asked = tokens.masked_fill(hidden, MASK)
-        states = refiner(asked, count, memory, length)
-        scores = (states @ net.table.T).float().index_fill(-1, forbidden, -torch.inf)
-        score, best = scores.log_softmax(-1).max(-1)
+        score, best = best_of(refiner(asked, count, memory, length), net.table)
         score = score.masked_fill(~hidden, -torch.inf)
         rank = score.argsort(-1, descending=True).argsort(-1)
         filled = hidden & (rank < (hidden.sum(-1, keepdim=True) + left - 1) // left)

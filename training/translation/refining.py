@@ -1,4 +1,4 @@
-"""The refiner, from checkpoint to checkpoint, and its ways of decoding by name."""
+"""What makes drafts better, from checkpoint to checkpoint, and its ways of decoding by name."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -8,39 +8,59 @@ import torch
 
 from training.captions.checkpoint import load_checkpoint
 
-from .decode import say_all
+from .decode import Say, say_all
+from .editor import Editing, Editor, edit
 from .hypotheses import Answer
 from .model import Translator, parameter_count
 from .recipe import Job, Recipe
 from .refiner import Filling, Refiner, refine
 from .steps import Schooling, load_translator, schooled
+from .tasks import Task
 from .train import Trainer
+
+KINDS = MASK, LEVENSHTEIN = ("mask", "levenshtein")
 
 #: Drafts keep the scores of all their frames, so fewer of them go together.
 PLACES = 60_000
 
 
-def train_refiner(work: Path, student: Path, recipe: Recipe, job: Job) -> None:
+def train_refiner(kind: str, work: Path, student: Path, recipe: Recipe, job: Job) -> None:
     """On what the student learned from, over its frozen encoder; begins as its decoder."""
     torch.manual_seed(recipe.seed)
     net = load_translator(student).to(job.device)
-    refiner = Refiner(net, recipe.dropout)
+    task: Task
+    if kind == MASK:
+        refiner = Refiner(net, recipe.dropout)
+        task = Filling(refiner)
+    else:
+        refiner = editor = Editor(net, recipe.dropout)
+        task = Editing(editor)
     print(f"{parameter_count(refiner)} parameters beside the student's", flush=True)
-    Trainer(refiner, Filling(refiner), recipe, job, schooled(work, recipe, Schooling())).run()
+    Trainer(refiner, task, recipe, job, schooled(work, recipe, Schooling())).run()
 
 
-def load_refiner(folder: Path, net: Translator) -> Refiner:
-    refiner = Refiner(net).to(net.table.device)
-    refiner.load_state_dict(load_checkpoint(folder)[0])
-    return refiner.eval()
+def refined_ways(net: Translator, names: Iterable[str], work: Path) -> dict[str, Answer]:
+    """`mask3` is refinement in three passes, `levenshtein2` two rounds of edits; each kind's
+    weights lie in its folder of `work`."""
+    return {name: _way(net, *_parted(name), work) for name in names}
 
 
-def refined_ways(refiner: Refiner, names: Iterable[str]) -> dict[str, Answer]:
-    """`mask3` is refinement in three passes."""
+def _parted(name: str) -> tuple[str, int]:
+    kind = name.rstrip("0123456789")
+    if kind not in KINDS or kind == name:
+        raise ValueError(f"unknown way {name}")
+    return kind, int(name.removeprefix(kind))
 
-    def way(name: str) -> Answer:
-        passes = int(name.removeprefix("mask"))
-        say = partial(refine, refiner, passes=passes)
-        return lambda texts, asked: say_all(say, refiner.net, texts, asked, PLACES)
 
-    return {name: way(name) for name in names}
+def _way(net: Translator, kind: str, times: int, work: Path) -> Answer:
+    weights = load_checkpoint(work / kind)[0]
+    say: Say
+    if kind == MASK:
+        refiner = Refiner(net)
+        say = partial(refine, refiner, passes=times)
+    else:
+        refiner = editor = Editor(net)
+        say = partial(edit, editor, rounds=times)
+    refiner.load_state_dict(weights)
+    refiner.to(net.table.device).eval()
+    return lambda texts, asked: say_all(say, net, texts, asked, PLACES)
