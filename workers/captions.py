@@ -51,8 +51,8 @@ class _Channel:
     """A channel's audio: the first track is decoded, a later one waits behind a break.
 
     `chunk` is the newest (it carries language and budget), `running` the job in the engine's
-    hands, `queued` a job that no newer one replaces. `foreseen`: at this sample a final follows
-    unless speech goes on.
+    hands, `queued` a job that no newer one replaces. `foreseen`: at this sample the open segment
+    ends, or its end is to be made ready, unless speech goes on.
     """
 
     log: Log

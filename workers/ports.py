@@ -71,7 +71,8 @@ class Heard(Struct, frozen=True, kw_only=True, tag_field="type", tag="heard"):
     `upto`     samples decoded
     `settled`  a sample from which a fresh state gives the same results as going on (the start of
                the open segment, or where silence began it anew): a crash replays from here
-    `foreseen` the sample at which a final follows unless speech goes on; 0: none is foreseen
+    `foreseen` the sample at which a segment's end is likely or decided unless speech goes on; 0:
+               none is foreseen
     """
 
     hypotheses: tuple[Hypothesis, ...]

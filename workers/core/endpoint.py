@@ -106,11 +106,13 @@ class Endpointer:
 
     @property
     def foreseen(self) -> int:
-        """The sample at which the open segment ends unless speech goes on; 0 while it does."""
+        """The sample at which the open segment's end is likely, or decided if it was likely before,
+        unless speech goes on; 0 while it does.
+        """
         if self._opened is None or not self.quiet:
             return 0
         frame = self._frame + 1
-        while not self._is_over(frame):
+        while not (self._is_over(frame) or frame - self._spoken == self._rules.likely):
             frame += 1
         return frame * FRAME_SAMPLES
 

@@ -63,7 +63,9 @@ class Listener:
 
     @property
     def foreseen(self) -> int:
-        """The sample at which the open segment ends unless speech goes on; 0 while it does."""
+        """The sample at which the open segment's end is likely or decided unless speech goes on; 0
+        while it does.
+        """
         return self._ends.foreseen
 
     def listen(self, pcm: bytes, *, last: bool) -> Iterator[Piece]:

@@ -17,7 +17,7 @@ from workers.ports import Card
 
 CARD = Card(name="conformer", task="captions", rungs=(Rung.DRAFT, Rung.VERIFIED))
 SURE = 0.9
-LIKELY = 8
+LIKELY = 5
 FRAME_MS = 1000 * FRAME_SAMPLES // SAMPLE_RATE
 
 
@@ -36,8 +36,8 @@ def make_engine(
 
 
 def rules_of(silence_ms: int = 400, longest_s: float = 20.0) -> EndpointRules:
-    """`SURE` was chosen on half of the noise clips; after `LIKELY` frames of silence the last word
-    has come out of the network, which is up to 200 ms behind.
+    """`SURE` was chosen on half of the noise clips; `LIKELY` frames of silence leave time to hear
+    the segment again, and to show what it says, before it ends.
     """
     return EndpointRules(
         sure=SURE,

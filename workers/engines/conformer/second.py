@@ -30,21 +30,24 @@ class SecondHearing:
 
     def hear_blocks(self, encoder: Encoder) -> None:
         """Whole blocks, for good. One that is just full waits: it may be the last."""
-        while self._waiting_frames > BLOCK_FRAMES:
+        while self._waiting > BLOCK_FRAMES:
             block, rest = np.split(np.concatenate(self.mels), [BLOCK_FRAMES * FRAME_MELS])
             self.mels = [rest]
             self.state = self.state or encoder.begin()
             self.scores += [scores.phones for scores in encoder.step([self.state], [block])]
 
-    def peek(self, encoder: Encoder) -> list[Floats]:
-        """Phone log-probs of all that was said, as if nothing followed; speech may go on."""
+    def peek(self, encoder: Encoder, after: Floats) -> list[Floats]:
+        """Phone log-probs of all that was said, as if mels `after` followed; speech may go on."""
         self.hear_blocks(encoder)
-        if not self._waiting_frames:
-            return self.scores
         state = self.state.copy() if self.state else encoder.begin()
-        heard = encoder.step([state], [np.concatenate(self.mels)])
+        heard = encoder.step([state], [np.concatenate([*self.mels, after])])
         return [*self.scores, *(scores.phones for scores in heard)]
 
     @property
-    def _waiting_frames(self) -> int:
+    def frames(self) -> int:
+        """Frames that have been listened to."""
+        return sum(map(len, self.scores)) + self._waiting
+
+    @property
+    def _waiting(self) -> int:
         return sum(map(len, self.mels)) // FRAME_MELS

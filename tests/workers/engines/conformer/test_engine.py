@@ -44,6 +44,7 @@ def hear(
     rung: Rung = Rung.VERIFIED,
     chunk_ms: int = 320,
     hotwords: tuple[str, ...] = (),
+    quiet: bool = False,
 ) -> list[Heard]:
     """Answers to a recording that comes in pieces of `cut` samples, from sample `start` on."""
     end = len(pcm) // 2
@@ -57,6 +58,7 @@ def hear(
                     pcm=pcm[2 * begin : 2 * min(end, begin + cut)],
                     fresh=begin == start,
                     last=begin + cut >= end,
+                    quiet=quiet,
                     chunk_ms=chunk_ms,
                     hotwords=hotwords,
                 )
@@ -170,3 +172,21 @@ def test_a_name_that_no_lexicon_has_is_written_where_its_channel_waits_for_it(
     assert name in text
     assert "Wilberforce" not in text
     assert "Quetzalcoatl" not in text
+
+
+def test_where_nobody_reads_partials_the_finals_are_the_same(
+    engine: SegmentingRecogniser[Utterance], heard: list[Heard]
+) -> None:
+    assert finals(hear(engine, 32_000, quiet=True)) == finals(heard)
+
+
+def test_partials_go_on_behind_words_that_were_heard_again(
+    engine: SegmentingRecogniser[Utterance],
+) -> None:
+    """A pause in which an end was likely, and none came."""
+    said = SPEECH[: 2 * 48_000]
+    pcm = said + b"\0" * 2 * 4_500 + said
+    partials = [each for answer in hear(engine, 2_560, pcm=pcm) for each in answer.hypotheses]
+    for partial in partials:
+        times = [(word.start, word.end) for word in partial.words]
+        assert times == sorted(times)
