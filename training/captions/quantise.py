@@ -33,16 +33,18 @@ def quantise_rows(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         source = node.input[0]
         if source not in quantised:
-            made, quantised[source] = _quantise_activations(source, weight.dims[0])
+            made, quantised[source] = quantised_activations(source, weight.dims[0])
             nodes += made
             widths.add(weight.dims[0])
         if weight.name not in done:
             model.graph.initializer.extend(_quantised_weights(weight))
             done.add(weight.name)
-        nodes += _product(node, quantised[source], weight)
+        nodes += row_product(
+            node, quantised[source], f"{weight.name}/whole", f"{weight.name}/scales"
+        )
     kept = [i for i in model.graph.initializer if i.name not in done]
     model.graph.ClearField("initializer")
-    model.graph.initializer.extend([*kept, *_constants(widths)])
+    model.graph.initializer.extend([*kept, *row_constants(widths)])
     model.graph.ClearField("node")
     model.graph.node.extend(nodes)
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
@@ -66,7 +68,7 @@ def _quantised_weights(weight: TensorProto) -> list[TensorProto]:
     return [numpy_helper.from_array(*each) for each in named]
 
 
-def _quantise_activations(source: str, width: int) -> tuple[list[onnx.NodeProto], tuple[str, str]]:
+def quantised_activations(source: str, width: int) -> tuple[list[onnx.NodeProto], tuple[str, str]]:
     """Rows of `source` in bytes, and their scales [rows, 1]."""
     names = ("flat", "size", "largest", "scaled", "scale", "nothing", "centre", "bytes", "column")
     flat, size, largest, scaled, scale, nothing, centre, whole, column = (
@@ -87,12 +89,13 @@ def _quantise_activations(source: str, width: int) -> tuple[list[onnx.NodeProto]
     ], (whole, column)
 
 
-def _product(
-    node: onnx.NodeProto, rows: tuple[str, str], weight: TensorProto
+def row_product(
+    node: onnx.NodeProto, rows: tuple[str, str], whole: str, scales: str
 ) -> list[onnx.NodeProto]:
+    """`node`'s product, of quantised rows by whole numbers [inner, outer] and their scales."""
     source, out = node.input[0], node.output[0]
     make = helper.make_node
-    inputs = [rows[0], f"{weight.name}/whole", _ONE, f"{weight.name}/scales", _CENTRE]
+    inputs = [rows[0], whole, _ONE, scales, _CENTRE]
     return [
         make("MatMulIntegerToFloat", inputs, [f"{out}/flat"], domain="com.microsoft"),
         make("Mul", [f"{out}/flat", rows[1]], [f"{out}/scaled"]),
@@ -102,7 +105,7 @@ def _product(
     ]
 
 
-def _constants(widths: set[int]) -> list[TensorProto]:
+def row_constants(widths: set[int]) -> list[TensorProto]:
     values: dict[str, npt.NDArray[np.generic]] = {
         _CENTRE: np.array(128, np.uint8),
         _AXIS: np.array([1], np.int64),

@@ -1,8 +1,10 @@
-"""Graphs with 8-bit weights that lie once in one file, whichever graphs use them.
+"""Graphs with weights of a byte that lie once in one file, whichever graphs use them.
 
-Weights are 8-bit integers in blocks of at most `BLOCK` with a scale each (MatMulNBits);
-activations are quantised by rows, so that a text's numbers never depend on who shares its batch.
-The table is looked up in the same bytes that the products with it read.
+Products are of whole numbers as the captions model's (training/captions/quantise.py): weights of 7
+bits with a scale for each output, activations of 8 with a scale for each row, so that a text's
+numbers never depend on who shares its batch. The table is looked up in the same bytes that the
+products with it read; what stands the wrong way round there is turned once, when the graph is
+opened.
 """
 
 import hashlib
@@ -15,7 +17,14 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-BLOCK = 128
+from training.captions.quantise import (
+    WEIGHT_MOST,
+    best_scale,
+    quantised_activations,
+    row_constants,
+    row_product,
+)
+
 #: Smaller tensors stay inside their graph.
 EXTERNAL_BYTES = 1024
 ALIGNMENT_BYTES = 64
@@ -23,26 +32,15 @@ WEIGHTS = "weights.bin"
 Array = npt.NDArray[Any]
 
 
-def block_of(inner: int) -> int:
-    """The largest block size that divides `inner`; MatMulNBits knows powers of two from 16 on."""
-    for block in (BLOCK, 64, 32, 16):
-        if inner % block == 0:
-            return block
-    raise ValueError(f"a product over {inner} values, expected a multiple of 16")
-
-
-def quantise_rows(rows: npt.NDArray[np.float32], block: int) -> tuple[Array, Array]:
-    """[N, K] -> bytes [N, K/block, block], zero at 128, and scales [N, K/block]."""
-    blocks = rows.reshape(len(rows), -1, block)
-    scales = np.abs(blocks).max(-1) / 127
-    safe = np.where(scales == 0, 1, scales)
-    whole = np.rint(blocks / safe[..., None]).clip(-127, 127) + 128
-    return whole.astype(np.uint8), scales.astype(np.float32)
+def quantise_rows(rows: npt.NDArray[np.float32]) -> tuple[Array, Array]:
+    """[N, K] -> whole numbers [N, K] and scales [N]."""
+    scales = np.array([best_scale(row) for row in rows], np.float32)
+    whole = np.rint(rows / scales[:, None]).clip(-WEIGHT_MOST, WEIGHT_MOST)
+    return whole.astype(np.int8), scales
 
 
 def dequantise_rows(whole: Array, scales: Array) -> npt.NDArray[np.float32]:
-    values = (whole.astype(np.float32) - 128) * scales[..., None]
-    return values.reshape(len(whole), -1).astype(np.float32)
+    return (whole * scales[:, None]).astype(np.float32)
 
 
 @dataclass
@@ -63,7 +61,7 @@ class WeightsFile:
 
 
 class Graph:
-    """One graph on its way from float32 to 8 bits."""
+    """One graph on its way from float32 to bytes."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -71,7 +69,9 @@ class Graph:
         self._tensors = {t.name: numpy_helper.to_array(t) for t in self.graph.initializer}
         self._makers = {out: node for node in self.graph.node for out in node.output}
         self._added: dict[str, Array] = {}
-        self._quantised: dict[str, tuple[str, str, int, int]] = {}
+        self._stored: set[str] = set()
+        self._rows: dict[str, tuple[str, str]] = {}
+        self._widths: set[int] = set()
 
     def quantise(self) -> None:
         """Every product with a weight, and every look-up in a table that is also multiplied."""
@@ -80,6 +80,8 @@ class Graph:
             nodes += self._changed(node)
         del self.graph.node[:]
         self.graph.node.extend(nodes)
+        for constant in row_constants(self._widths):
+            self._added[constant.name] = numpy_helper.to_array(constant)
         self._drop_unused()
         opsets = {o.domain for o in self.model.opset_import}
         if "com.microsoft" not in opsets:
@@ -88,7 +90,7 @@ class Graph:
     def _changed(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         if node.op_type == "MatMul":
             rows = self._weight_rows(node.input[1])
-            return [node] if rows is None else [self._product(node, *rows)]
+            return [node] if rows is None else self._product(node, *rows)
         if node.op_type == "Gather" and self._is_table(node.input[0]):
             return self._look_up(node)
         return [node]
@@ -106,49 +108,40 @@ class Graph:
         tensor = self._tensors.get(name)
         return tensor is not None and tensor.ndim == 2 and tensor.dtype == np.float32
 
-    def _stored(self, name: str, rows: Array) -> tuple[str, str, int, int]:
-        """Names of bytes and scales; how many values a row has, and the block."""
-        if name not in self._quantised:
-            block = block_of(rows.shape[1])
-            contiguous = np.ascontiguousarray(rows, np.float32)
-            whole, scales = quantise_rows(contiguous, block)
-            self._added[f"{name}.bytes"], self._added[f"{name}.scales"] = whole, scales
-            self._quantised[name] = (f"{name}.bytes", f"{name}.scales", rows.shape[1], block)
-        return self._quantised[name]
+    def _store(self, name: str, rows: Array) -> tuple[str, str]:
+        """Names of a weight's whole numbers [N, K] and of their scales [N]."""
+        whole, scales = f"{name}.whole", f"{name}.scales"
+        if name not in self._stored:
+            self._stored.add(name)
+            self._added[whole], self._added[scales] = quantise_rows(rows.astype(np.float32))
+        return whole, scales
 
-    def _product(self, node: onnx.NodeProto, name: str, rows: Array) -> onnx.NodeProto:
-        whole, scales, inner, block = self._stored(name, rows)
-        return helper.make_node(
-            "MatMulNBits",
-            [node.input[0], whole, scales],
-            list(node.output),
-            name=node.name,
-            domain="com.microsoft",
-            K=inner,
-            N=rows.shape[0],
-            bits=8,
-            block_size=block,
-            accuracy_level=4,
-        )
+    def _product(self, node: onnx.NodeProto, name: str, rows: Array) -> list[onnx.NodeProto]:
+        nodes: list[onnx.NodeProto] = []
+        source, inner = node.input[0], rows.shape[1]
+        whole, scales = self._store(name, rows)
+        if source not in self._rows:
+            made, self._rows[source] = quantised_activations(source, inner)
+            nodes += made
+            self._widths.add(inner)
+        turned = f"{node.output[0]}.turned"
+        nodes.append(helper.make_node("Transpose", [whole], [turned], perm=[1, 0]))
+        return nodes + row_product(node, self._rows[source], turned, scales)
 
     def _look_up(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         table, out = node.input[0], node.output[0]
-        whole, scales, inner, _ = self._stored(table, self._tensors[table])
-        self._added["look_up.zero"] = np.array(128, np.float32)
+        whole, scales = self._store(table, self._tensors[table])
         self._added["look_up.last"] = np.array([-1], np.int64)
-        self._added["look_up.shape"] = np.array([0, 0, inner], np.int64)
 
         def make(kind: str, inputs: list[str], name: str, **more: Any) -> onnx.NodeProto:
             return helper.make_node(kind, inputs, [name], name=f"{out}.{kind}.{name}", **more)
 
         return [
-            make("Gather", [whole, node.input[1]], f"{out}.bytes"),
-            make("Cast", [f"{out}.bytes"], f"{out}.float", to=onnx.TensorProto.FLOAT),
-            make("Sub", [f"{out}.float", "look_up.zero"], f"{out}.centred"),
+            make("Gather", [whole, node.input[1]], f"{out}.whole"),
+            make("Cast", [f"{out}.whole"], f"{out}.float", to=onnx.TensorProto.FLOAT),
             make("Gather", [scales, node.input[1]], f"{out}.scale"),
             make("Unsqueeze", [f"{out}.scale", "look_up.last"], f"{out}.wide"),
-            make("Mul", [f"{out}.centred", f"{out}.wide"], f"{out}.blocks"),
-            make("Reshape", [f"{out}.blocks", "look_up.shape"], out),
+            make("Mul", [f"{out}.float", f"{out}.wide"], out),
         ]
 
     def _drop_unused(self) -> None:
