@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .layers import exporting
+from .layers import exporting, likeliest
 from .model import Translator
 
 #: Candidates that the decoder names at each position: twice a beam of four.
@@ -38,7 +38,7 @@ class DrafterGraph(nn.Module):
         logits = states @ self.net.table.T
         # the runtime has a fast kernel for it: a sum of exponentials took as long as both products
         # with the table
-        scores, ids = logits.log_softmax(-1).max(-1)
+        ids, scores = likeliest(logits), logits.log_softmax(-1).amax(-1)
         frames = torch.arange(ids.shape[1])[None]
         real = frames < length[:, None] * self.net.shape.split
         return torch.where(real, ids, BLANK), torch.where(real, scores, 0.0)

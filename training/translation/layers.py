@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .shape import Shape
 
 MASKED = -1e4
+STAGE = 64
 Turn = tuple[Tensor, Tensor]
 _EXPORTING = False
 
@@ -157,6 +158,17 @@ def look_up(table: Tensor, tokens: Tensor) -> Tensor:
         return F.embedding(tokens, table)
     out: Tensor = _LookUp.apply(table, tokens)
     return out
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """The place of the largest of each row. Exported in two stages: the runtime's search for a
+    place goes one by one, that for a largest doesn't (0.30 and 0.06 ms for 44 rows of 8000)."""
+    if not _EXPORTING or logits.shape[-1] % STAGE:
+        return logits.argmax(-1)
+    parts = logits.flatten(0, -2).unflatten(-1, (-1, STAGE))
+    part = parts.amax(-1).argmax(-1)
+    within = parts[torch.arange(parts.shape[0]), part]
+    return (part * STAGE + within.argmax(-1)).view(logits.shape[:-1])
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:

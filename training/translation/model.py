@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .layers import DecoderBlock, EncoderBlock, length_bias, look_up, rotation, step_bias
+from .layers import DecoderBlock, EncoderBlock, length_bias, likeliest, look_up, rotation, step_bias
 from .shape import Shape
 
 
@@ -175,7 +175,7 @@ def _initialise(module: nn.Module) -> None:
 def best_pieces(states: Tensor, table: Tensor) -> Tensor:
     """The likeliest piece of each state; nothing flows back through the choice."""
     with torch.no_grad():
-        return F.linear(states, table).argmax(-1)
+        return likeliest(F.linear(states, table))
 
 
 def parameter_count(net: nn.Module) -> int:
