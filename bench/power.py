@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 
-READING = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits", "--id=0"]
+READING = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits", "--id"]
 
 
 def joule_counter() -> Callable[[], float] | None:
-    """Joules used since some moment in the past, for the first GPU; None where nothing tells."""
-    return _driver_counter() or (_added_up() if shutil.which(READING[0]) else None)
+    """Joules used since some moment in the past, for the first GPU that this process may use; None
+    where nothing tells."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    number = int(first) if first.isdigit() else 0
+    return _driver_counter(number) or (_added_up(number) if shutil.which(READING[0]) else None)
 
 
-def _driver_counter() -> Callable[[], float] | None:
+def _driver_counter(number: int) -> Callable[[], float] | None:
     try:
         driver = ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
         return None
     card, energy_mj = ctypes.c_void_p(), ctypes.c_ulonglong()
-    if driver.nvmlInit_v2() or driver.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(card)):
+    if driver.nvmlInit_v2() or driver.nvmlDeviceGetHandleByIndex_v2(number, ctypes.byref(card)):
         return None
 
     def read() -> float:
@@ -39,13 +43,15 @@ def _driver_counter() -> Callable[[], float] | None:
     return read
 
 
-def _added_up() -> Callable[[], float]:
-    total = [0.0]
+def _added_up(number: int) -> Callable[[], float]:
+    total, ask = [0.0], [*READING, str(number)]
 
     def follow() -> None:
         last = time.monotonic()
         while True:
-            found = subprocess.run(READING, capture_output=True, text=True, check=False)
+            found = subprocess.run(
+                [*READING, str(number)], capture_output=True, text=True, check=False
+            )
             now = time.monotonic()
             try:
                 total[0] += float(found.stdout) * (now - last)

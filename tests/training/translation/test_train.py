@@ -13,8 +13,13 @@ pytest.importorskip("sentencepiece")
 import torch
 
 from training.captions.batches import ALONE
+from training.captions.checkpoint import load_checkpoint
+from training.translation.ablate import ablate, table
+from training.translation.hypotheses import write_hypotheses
+from training.translation.pieces import Pieces
 from training.translation.prepare import prepare
-from training.translation.recipe import STUDENT, TEACHER, Job
+from training.translation.recipe import STUDENT, TEACHER, Job, Recipe
+from training.translation.refining import refined_ways, train_refiner
 from training.translation.shape import Shape
 from training.translation.steps import (
     Schooling,
@@ -41,7 +46,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for a in nouns
             for b in nouns[::5]
         )
-        for part in ("train", "dev.tatoeba"):
+        for part in ("train", "dev.tatoeba", "test.tatoeba"):
             path = data / "translation" / f"{part}.en-{language}.tsv.xz"
             path.write_bytes(lzma.compress(lines.encode()))
     prepare(data, made, 0, size=300)
@@ -84,3 +89,34 @@ def test_teacher_distillation_and_student(work: Path) -> None:
     assert losses(work / "again", "step")[0] > 30
     assert losses(work / "again", "held_ctc")[-1] < held
     assert load_translator(work / "again").shape == SHAPE
+
+    refined(work, student)
+    ablated(work, student)
+
+
+def refined(work: Path, recipe: Recipe) -> None:
+    """What refines a draft learns over the student as it is."""
+    before = load_checkpoint(work / "student")[0]
+    train_refiner("mask", work, work / "student", recipe, job(work, "mask", 30))
+    train_refiner("levenshtein", work, work / "student", recipe, job(work, "levenshtein", 30))
+    assert losses(work / "mask", "cross_entropy")[-1] < losses(work / "mask", "cross_entropy")[0]
+    assert losses(work / "levenshtein", "total")[-1] < losses(work / "levenshtein", "total")[0]
+    after = load_checkpoint(work / "student")[0]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any("encoder" in name for name in load_checkpoint(work / "mask")[0])
+    ways = refined_ways(load_translator(work / "student"), ["mask2", "levenshtein1"], work)
+    write_hypotheses(ways, Pieces(work / "pieces.model"), work, work / "refined")
+    assert {path.stem for path in (work / "refined").iterdir()} == set(ways)
+
+
+def ablated(work: Path, recipe: Recipe) -> None:
+    """Rows start from the same weights, and one that is done is not done again."""
+    pytest.importorskip("sacrebleu")
+    short = replace(job(work, "ablations", 10), every=1)
+    ablate(work, SHAPE, recipe, short, ["base", "no-prefixes", "no-feedback"])
+    curve = work / "ablations" / "base" / "curve.jsonl"
+    lines = curve.read_text()
+    ablate(work, SHAPE, recipe, short, ["base"])
+    assert curve.read_text() == lines
+    printed = list(table(work / "ablations", work, Pieces(work / "pieces.model")))
+    assert [line.split()[1] for line in printed[2:]] == ["base", "no-feedback", "no-prefixes"]
