@@ -49,9 +49,7 @@ def _added_up(number: int) -> Callable[[], float]:
     def follow() -> None:
         last = time.monotonic()
         while True:
-            found = subprocess.run(
-                [*READING, str(number)], capture_output=True, text=True, check=False
-            )
+            found = subprocess.run(ask, capture_output=True, text=True, check=False)
             now = time.monotonic()
             try:
                 total[0] += float(found.stdout) * (now - last)
