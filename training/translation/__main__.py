@@ -165,6 +165,7 @@ def _add_hypotheses(steps: "Steps") -> None:
     made.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
     made.add_argument("--out", type=Path, help="folder for what is found")
     made.add_argument("--ways", default="draft,greedy,beam", help="mask1, levenshtein1 …")
+    made.add_argument("--unsure", type=float, default=0.9, help="mask asks again below this")
     made.add_argument("--places", type=int, default=200_000, help="pieces decoded at once")
     add_device(made)
     made.set_defaults(run=_hypotheses)
@@ -179,7 +180,7 @@ def _hypotheses(arguments: argparse.Namespace) -> None:
     a, names = arguments, arguments.ways.split(",")
     net = load_translator(a.checkpoint or a.work / "student").to(chosen_device(a))
     ways = own_ways(net, [name for name in names if name in OWN], a.places)
-    ways |= refined_ways(net, [name for name in names if name not in OWN], a.work)
+    ways |= refined_ways(net, [name for name in names if name not in OWN], a.work, a.unsure)
     # the work folder holds a copy of the sets, so the data folder need not travel
     write_hypotheses(ways, Pieces(a.work / "pieces.model"), a.work, a.out or a.work / "hypotheses")
 

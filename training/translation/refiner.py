@@ -110,13 +110,15 @@ def best_of(states: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     return score, best
 
 
-def refine(refiner: Refiner, source: Tensor, length: Tensor, passes: int) -> list[Ids]:
+def refine(
+    refiner: Refiner, source: Tensor, length: Tensor, passes: int, unsure: float = UNSURE
+) -> list[Ids]:
     """The draft with its unsure pieces filled in, the surest first, an equal part each pass."""
     net = refiner.net
     memory = net.encode(source, length)
     tokens, sure, count = draft_pieces(net, memory, length)
     tokens = tokens[:, : max(int(count.max()), 1)]
-    hidden = (sure[:, : tokens.shape[1]] < UNSURE) & (tokens != BLANK)
+    hidden = (sure[:, : tokens.shape[1]] < unsure) & (tokens != BLANK)
     for left in range(passes, 0, -1):
         asked = tokens.masked_fill(hidden, MASK)
         score, best = best_of(refiner(asked, count, memory, length), net.table)

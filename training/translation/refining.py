@@ -13,7 +13,7 @@ from .editor import Editing, Editor, edit
 from .hypotheses import Answer
 from .model import Translator, parameter_count
 from .recipe import Job, Recipe
-from .refiner import Filling, Refiner, refine
+from .refiner import UNSURE, Filling, Refiner, refine
 from .steps import Schooling, load_translator, schooled
 from .tasks import Task
 from .train import Trainer
@@ -39,10 +39,12 @@ def train_refiner(kind: str, work: Path, student: Path, recipe: Recipe, job: Job
     Trainer(refiner, task, recipe, job, schooled(work, recipe, Schooling())).run()
 
 
-def refined_ways(net: Translator, names: Iterable[str], work: Path) -> dict[str, Answer]:
+def refined_ways(
+    net: Translator, names: Iterable[str], work: Path, unsure: float = UNSURE
+) -> dict[str, Answer]:
     """`mask3` is refinement in three passes, `levenshtein2` two rounds of edits; each kind's
     weights lie in its folder of `work`."""
-    return {name: _way(net, *_parted(name), work) for name in names}
+    return {name: _way(net, *_parted(name), work, unsure) for name in names}
 
 
 def _parted(name: str) -> tuple[str, int]:
@@ -52,12 +54,12 @@ def _parted(name: str) -> tuple[str, int]:
     return kind, int(name.removeprefix(kind))
 
 
-def _way(net: Translator, kind: str, times: int, work: Path) -> Answer:
+def _way(net: Translator, kind: str, times: int, work: Path, unsure: float) -> Answer:
     weights = load_checkpoint(work / kind)[0]
     say: Say
     if kind == MASK:
         refiner = Refiner(net)
-        say = partial(refine, refiner, passes=times)
+        say = partial(refine, refiner, passes=times, unsure=unsure)
     else:
         refiner = editor = Editor(net)
         say = partial(edit, editor, rounds=times)

@@ -40,19 +40,15 @@ def test_a_draft_on_the_device_is_the_draft(net: Translator) -> None:
 
 
 @torch.no_grad()
-def test_what_is_sure_stays(net: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.translation.refiner.UNSURE", 0.0)
-    assert refine(Refiner(net).eval(), SOURCE, LENGTH, 3) == draft(net, SOURCE, LENGTH)
+def test_what_is_sure_stays(net: Translator) -> None:
+    assert refine(Refiner(net).eval(), SOURCE, LENGTH, 3, unsure=0.0) == draft(net, SOURCE, LENGTH)
 
 
 @torch.no_grad()
-def test_what_is_unsure_is_filled_in_as_many_passes_as_one_likes(
-    net: Translator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("training.translation.refiner.UNSURE", 2.0)
+def test_what_is_unsure_is_filled_in_as_many_passes_as_one_likes(net: Translator) -> None:
     drafted = draft(net, SOURCE, LENGTH)
     for passes in (1, 2, 9):
-        found = refine(Refiner(net).eval(), SOURCE, LENGTH, passes)
+        found = refine(Refiner(net).eval(), SOURCE, LENGTH, passes, unsure=2.0)
         assert [len(row) for row in found] == [len(row) for row in drafted]
         assert not any(MASK in row for row in found)
 
