@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 import numpy as np
@@ -87,10 +88,20 @@ class Channel:
 
     def ends(self) -> Iterator[float]:
         """Milliseconds from the end of speech to the final that has its last word."""
-        for _, last in self.programme.spoken:
-            after = [at - self.began for at, final in self.finals if final.audio_end > last]
+        for begin, last in self.programme.spoken:
+            after = [at - self.began for at, final in self.finals if begin < final.end <= last + 1]
             if after:
-                yield (after[0] - last) * 1000
+                yield (after[-1] - last) * 1000
+
+    def first_words(self) -> Iterator[float]:
+        """Milliseconds from the beginning of speech, and of each pause's end, to the first words
+        that cover some of it.
+        """
+        for first, last in self.programme.voiced:
+            for at, caption in self.came:
+                if any(first <= (word.start + word.end) / 2 <= last for word in caption.words):
+                    yield (at - self.began - first) * 1000
+                    break
 
     def false_ends(self) -> int:
         """Finals that ended a segment while its speaker had not finished."""
@@ -100,27 +111,39 @@ class Channel:
         )
 
     def word_delays(self) -> Iterator[tuple[float, float]]:
-        """Milliseconds from the end of a word to when it was first shown, and shown as settled."""
+        """Milliseconds from the end of a word to when it was first shown, and shown as settled,
+        wherever in the text it then stood.
+        """
         for segment in self._segments():
-            _, final = segment[-1]
+            came, final = segment[-1]
+            words = [" ".join(plain(word.word)) for word in final.words]
+            shown: dict[int, float] = {}
+            settled: dict[int, float] = {}
+            for at, caption in segment:
+                stable = len(plain(caption.text[: caption.stable]))
+                for here, place in matches(plain(caption.text), words):
+                    shown.setdefault(place, at)
+                    if here < stable:
+                        settled.setdefault(place, at)
             for place, word in enumerate(final.words):
-                first = settled = segment[-1][0]
-                for at, caption in reversed(segment):
-                    texts = plain(caption.text)
-                    if texts[place : place + 1] == plain(word.word):
-                        first = at
-                        count = len(plain(caption.text[: caption.stable]))
-                        settled = at if count > place else settled
                 spoken = self.began + word.end
-                yield (first - spoken) * 1000, (settled - spoken) * 1000
+                first, sure = shown.get(place, came), settled.get(place, came)
+                yield (first - spoken) * 1000, (sure - spoken) * 1000
 
     def withdrawn(self) -> int:
-        """Words that were shown and did not stay."""
+        """Words that were shown and did not stay, and all that stood behind them."""
+        return sum(len(before) - common(before, after) for before, after in self._revisions())
+
+    def replaced(self) -> int:
+        """Words that were shown and did not stay; those behind them may have."""
         return sum(
-            len(before) - common(before, after)
-            for segment in self._segments()
-            for before, after in pairwise(plain(caption.text) for _, caption in segment)
+            len(before) - sum(1 for _ in matches(before, after))
+            for before, after in self._revisions()
         )
+
+    def _revisions(self) -> Iterator[tuple[list[str], list[str]]]:
+        for segment in self._segments():
+            yield from pairwise(plain(caption.text) for _, caption in segment)
 
     def words(self) -> int:
         return sum(len(plain(final.text)) for _, final in self.finals)
@@ -145,6 +168,13 @@ def common(before: Sequence[str], after: Sequence[str]) -> int:
             break
         count += 1
     return count
+
+
+def matches(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Places of the words that both have, in their order."""
+    found = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+    for here, there, size in found:
+        yield from zip(range(here, here + size), range(there, there + size), strict=True)
 
 
 async def broadcast(url: str, programmes: Sequence[Programme]) -> list[Channel]:

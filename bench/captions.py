@@ -30,11 +30,12 @@ ENGINES = ("conformer", "pocketsphinx")
 PAUSE = np.zeros(SAMPLE_RATE // 2, np.int16)
 
 
-async def live(engine: str, streams: int, seconds: float) -> dict[str, Any]:
-    """Figures of `streams` channels side by side."""
+async def live(engine: str, streams: int, seconds: float, chunk_ms: int) -> dict[str, Any]:
+    """Figures of `streams` channels side by side; chunks as the load has it, or of `chunk_ms`."""
     recordings = [read_recording(path) for path in sorted(DEMO.glob("*.opus"))]
     programmes = [programme_of(_turn(recordings, first, seconds)) for first in range(streams)]
-    async with running(Stack(engines={"captions": engine})) as address:
+    captions = {"chunk_ms": chunk_ms, "chunk_most_ms": chunk_ms} if chunk_ms else {}
+    async with running(Stack(engines={"captions": engine}, captions=captions)) as address:
         channels = await broadcast(address.url, programmes)
     return _judge(channels)
 
@@ -54,19 +55,21 @@ def _judge(channels: Sequence[Channel]) -> dict[str, Any]:
     late = [caption.late for c in channels for _, caption in c.came]
     return {
         "lag_ms": summary([lag for c in channels for lag in c.lags()]),
+        "first_words_ms": summary([each for c in channels for each in c.first_words()]),
         "word_shown_ms": summary([shown for shown, _ in delays]),
         "word_settled_ms": summary([settled for _, settled in delays]),
         "end_to_final_ms": summary([end for c in channels for end in c.ends()]),
         "false_ends_a_minute": round(sum(c.false_ends() for c in channels) / spoken_s * 60, 2),
         "withdrawn_a_word": round(sum(c.withdrawn() for c in channels) / max(1, words), 3),
+        "replaced_a_word": round(sum(c.replaced() for c in channels) / max(1, words), 3),
         "late_share": round(sum(late) / max(1, len(late)), 4),
     }
 
 
 def word_errors(
-    engine: Engine, data: Path, name: str, every: int, chunk_ms: int
+    engine: Engine, data: Path, name: str, every: int, chunk_ms: int, *, quiet: bool = False
 ) -> dict[str, float]:
-    """Wrong words and CPU time on every n-th recording of a test set."""
+    """Wrong words and CPU time on every n-th recording of a test set; `quiet`: no partials."""
     lines = (data / "speech" / name / "manifest.jsonl").read_text().splitlines()[::every]
     rates: list[tuple[int, int]] = []
     audio_s = cpu_s = 0.0
@@ -74,7 +77,7 @@ def word_errors(
         samples = read_recording(data / "speech" / name / Path(line["audio"]).name)
         samples = np.concatenate((PAUSE, samples, PAUSE))
         began = time.process_time()
-        said = transcribed(engine, samples, chunk_ms)
+        said = transcribed(engine, samples, chunk_ms, quiet=quiet)
         cpu_s += time.process_time() - began
         audio_s += len(samples) / SAMPLE_RATE
         reference = plain(line["text"])
@@ -90,7 +93,7 @@ def word_errors(
     }
 
 
-def transcribed(engine: Engine, samples: Samples, chunk_ms: int) -> str:
+def transcribed(engine: Engine, samples: Samples, chunk_ms: int, *, quiet: bool = False) -> str:
     """The finals of a recording that comes in chunks, spoken words only."""
     step = chunk_ms * SAMPLE_RATE // 1000
     texts = []
@@ -101,6 +104,7 @@ def transcribed(engine: Engine, samples: Samples, chunk_ms: int) -> str:
             pcm=samples[start : start + step].tobytes(),
             fresh=start == 0,
             last=start + step >= len(samples),
+            quiet=quiet,
             chunk_ms=chunk_ms,
         )
         (heard,) = engine.run(engine.card.rungs[-1], [question])
@@ -152,7 +156,7 @@ async def main(arguments: argparse.Namespace) -> None:
     figures: dict[str, Any] = {}
     for name in arguments.engines.split(","):
         for streams in map(int, filter(None, arguments.streams.split(","))):
-            found = await live(name, streams, arguments.seconds)
+            found = await live(name, streams, arguments.seconds, arguments.live_chunk_ms)
             figures[f"{name}_live_{streams}"] = found
             for figure, value in found.items():
                 told = value if isinstance(value, dict) else {"": value}
@@ -167,7 +171,8 @@ def _offline(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     print(row(f"{name} MiB a stream", {"": figures[f"{name}_mib_a_stream"]}), flush=True)
     for test in filter(None, arguments.sets.split(",")) if arguments.data else ():
         for chunk_ms in map(int, arguments.chunks_ms.split(",")):
-            found = word_errors(engine, arguments.data, test, arguments.every, chunk_ms)
+            place = engine, arguments.data, test, arguments.every, chunk_ms
+            found = word_errors(*place, quiet=arguments.quiet)
             figures[f"{name}_{test}_{chunk_ms}"] = found
             print(row(f"{name} {test} {chunk_ms} ms", found), flush=True)
     return figures
@@ -183,9 +188,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--engines", default=",".join(ENGINES), help="names, by commas")
     parser.add_argument("--streams", default="1", help="live channels side by side, by commas")
     parser.add_argument("--seconds", type=float, default=60.0, help="audio of each channel")
+    parser.add_argument("--live-chunk-ms", type=int, default=0, help="0: as the load has it")
     parser.add_argument("--data", type=Path, help="the data folder, for word errors")
     parser.add_argument("--sets", default="librispeech-test,commonvoice-test", help="by commas")
     parser.add_argument("--every", type=int, default=1, help="every n-th recording of a set")
+    parser.add_argument("--quiet", action="store_true", help="word errors without partials")
     parser.add_argument("--chunks-ms", default="320", help="lengths of chunks, by commas")
     return parser.parse_args()
 

@@ -27,10 +27,13 @@ SCRIPTED = "tests.support.scripted:make_engine"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """What to start: an engine a task, its options, and a broker ("" for the in-process bus)."""
+    """What to start: an engine a task, its options, limits of captions, and a broker ("" for the
+    in-process bus).
+    """
 
     engines: Mapping[Task, str]
     options: Mapping[Task, Mapping[str, Any]] = field(default_factory=dict)
+    captions: Mapping[str, Any] = field(default_factory=dict)
     kafka: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,7 +97,7 @@ def service(task: Task, engine: str, stack: Stack) -> Service:
         member=f"{task}-1",
         life="bench",
         options={**options, **stack.options.get(task, {})},
-        limits=CaptionLimits(),
+        limits=CaptionLimits(**stack.captions),
     )
 
 
