@@ -129,6 +129,7 @@ def _schooling(arguments: argparse.Namespace) -> "Schooling":
 def _add_export(steps: "Steps") -> None:
     made = add_step(steps, "export", "write the three graphs with 8-bit weights")
     made.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
+    made.add_argument("--shortlist", type=Path, help="folder of `refine --kind shortlist`")
     made.add_argument("--float", action="store_true", help="keep 32 bits, to compare")
     made.set_defaults(run=_export)
 
@@ -137,7 +138,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from .steps import export
 
     a = arguments
-    bytes_ = export(a.work, a.checkpoint or a.work / "student", not a.float)
+    bytes_ = export(a.work, a.checkpoint or a.work / "student", not a.float, a.shortlist)
     print(f"{bytes_ / 2**20:.2f} MiB", flush=True)
 
 
@@ -187,7 +188,7 @@ def _hypotheses(arguments: argparse.Namespace) -> None:
 
 def _add_refine(steps: "Steps") -> None:
     made = add_step(steps, "refine", "train what makes drafts better")
-    made.add_argument("--kind", default="mask", choices=("mask", "levenshtein"))
+    made.add_argument("--kind", default="mask", choices=("mask", "levenshtein", "shortlist"))
     add_training(made)
     made.add_argument("--checkpoint", type=Path, help="folder of the student's checkpoint")
     made.set_defaults(run=_refine)

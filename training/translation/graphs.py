@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .layers import exporting, likeliest
-from .model import Translator
+from .layers import exporting, likeliest, look_up
+from .model import Listed, Translator
+from .shortlist import Shortlist
 
 #: Candidates that the decoder names at each position: twice a beam of four.
 CANDIDATES = 8
@@ -29,19 +30,28 @@ class EncoderGraph(nn.Module):
 class DrafterGraph(nn.Module):
     """memory, length -> best piece and log-prob of each CTC frame [B, F], F = split*S."""
 
-    def __init__(self, net: Translator) -> None:
+    def __init__(self, net: Translator, shortlist: Shortlist | None) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.shortlist = net, shortlist
 
     def forward(self, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        states = self.net.draft(memory, length).final
-        logits = states @ self.net.table.T
+        ids, logits = self._best(memory, length)
         # the runtime has a fast kernel for it: a sum of exponentials took as long as both products
         # with the table
-        ids, scores = likeliest(logits), logits.log_softmax(-1).amax(-1)
+        scores = logits.log_softmax(-1).amax(-1)
         frames = torch.arange(ids.shape[1])[None]
         real = frames < length[:, None] * self.net.shape.split
         return torch.where(real, ids, BLANK), torch.where(real, scores, 0.0)
+
+    def _best(self, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        net = self.net
+        assert net.drafter is not None
+        if self.shortlist is None:
+            logits = net.draft(memory, length).final @ net.table.T
+            return likeliest(logits), logits
+        ids = self.shortlist.ids(memory, length)
+        listed = Listed(ids, look_up(net.table, ids))
+        return listed.best(net.drafter(memory, length, net.table, True, listed).final)
 
 
 class DecoderGraph(nn.Module):
@@ -86,16 +96,16 @@ OUTPUTS = {
 }
 
 
-def write_graphs(net: Translator, folder: Path) -> list[Path]:
+def write_graphs(net: Translator, folder: Path, shortlist: Shortlist | None = None) -> list[Path]:
     """Writes NAME.onnx of each graph in float32; all sizes but the widths stay free."""
     net = net.eval()
     folder.mkdir(parents=True, exist_ok=True)
     with exporting():
-        return [_write(name, net, folder / f"{name}.onnx") for name in INPUTS]
+        return [_write(name, net, folder / f"{name}.onnx", shortlist) for name in INPUTS]
 
 
-def _write(name: str, net: Translator, path: Path) -> Path:
-    graph, example, shapes = _parts(name, net)
+def _write(name: str, net: Translator, path: Path, shortlist: Shortlist | None) -> Path:
+    graph, example, shapes = _parts(name, net, shortlist)
     program = torch.onnx.export(
         graph.eval(),
         example,
@@ -115,7 +125,9 @@ def _write(name: str, net: Translator, path: Path) -> Path:
 Dims = dict[int, object]
 
 
-def _parts(name: str, net: Translator) -> tuple[nn.Module, tuple[Tensor, ...], list[Dims]]:
+def _parts(
+    name: str, net: Translator, shortlist: Shortlist | None
+) -> tuple[nn.Module, tuple[Tensor, ...], list[Dims]]:
     """A graph, an example of its inputs, and which of their sizes are free."""
     dim = torch.export.Dim
     rows, source = dim("rows"), dim("source")
@@ -126,7 +138,7 @@ def _parts(name: str, net: Translator) -> tuple[nn.Module, tuple[Tensor, ...], l
         return EncoderGraph(net), example, [{0: rows, 1: source}, {0: rows}]
     if name == "drafter":
         example = (torch.randn(2, 5, width), lengths)
-        return DrafterGraph(net), example, [{0: rows, 1: source}, {0: rows}]
+        return DrafterGraph(net, shortlist), example, [{0: rows, 1: source}, {0: rows}]
     new, past = dim("new"), dim("past")
     example = (
         torch.ones(2, 3, dtype=torch.long),

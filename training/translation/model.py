@@ -42,6 +42,18 @@ class Drafts(NamedTuple):
     inner: Tensor
 
 
+class Listed(NamedTuple):
+    """Each row's shortlist: ids [B, N] and their rows of the table [B, N, width]."""
+
+    ids: Tensor
+    rows: Tensor
+
+    def best(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Of states [B, F, width] the likeliest pieces, and the logits of all [B, F, N]."""
+        logits = states @ self.rows.transpose(1, 2)
+        return self.ids.gather(1, likeliest(logits)), logits
+
+
 class Drafter(nn.Module):
     """The CTC head; class 0 is the blank."""
 
@@ -60,7 +72,16 @@ class Drafter(nn.Module):
         nn.init.zeros_(self.feedback.weight)
         nn.init.zeros_(self.feedback.bias)
 
-    def forward(self, memory: Tensor, length: Tensor, table: Tensor, feed_back: bool) -> Drafts:
+    def forward(
+        self,
+        memory: Tensor,
+        length: Tensor,
+        table: Tensor,
+        feed_back: bool,
+        listed: Listed | None = None,
+    ) -> Drafts:
+        """`memory` [B, S, width] to frames [B, split*S, width]. Where there is a shortlist, the
+        guess is one of its pieces."""
         x = self.split(memory).unflatten(-1, (self.frames, -1)).flatten(1, 2)
         turn = rotation(torch.arange(x.shape[1], device=x.device)[None], self.half_head)
         bias = length_bias(length * self.frames, x.shape[1])
@@ -69,7 +90,7 @@ class Drafter(nn.Module):
             x = block(x, *turn, bias)
         inner = self.inner_norm(x)
         if feed_back:
-            guess = best_pieces(inner, table)
+            guess = best_pieces(inner, table) if listed is None else listed.best(inner)[0]
             x = x + self.feedback(look_up(table, guess))
         for block in self.blocks[half:]:
             x = block(x, *turn, bias)

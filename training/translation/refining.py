@@ -11,13 +11,15 @@ from training.captions.checkpoint import load_checkpoint
 from .decode import Say, say_all
 from .editor import Editing, Editor, edit
 from .hypotheses import Answer
-from .model import Translator, parameter_count
+from .model import Shaped, Translator, parameter_count
 from .recipe import Job, Recipe
 from .refiner import UNSURE, Filling, Refiner, refine
+from .shortlist import Listing, Shortlist
 from .steps import Schooling, load_translator, schooled
 from .tasks import Task
 from .train import Trainer
 
+SHORTLIST = "shortlist"
 KINDS = MASK, LEVENSHTEIN = ("mask", "levenshtein")
 
 #: Drafts keep the scores of all their frames, so fewer of them go together.
@@ -29,14 +31,18 @@ def train_refiner(kind: str, work: Path, student: Path, recipe: Recipe, job: Job
     torch.manual_seed(recipe.seed)
     net = load_translator(student).to(job.device)
     task: Task
+    made: Shaped
     if kind == MASK:
-        refiner = Refiner(net, recipe.dropout)
+        made = refiner = Refiner(net, recipe.dropout)
         task = Filling(refiner)
+    elif kind == SHORTLIST:
+        made = shortlist = Shortlist(net)
+        task = Listing(shortlist)
     else:
-        refiner = editor = Editor(net, recipe.dropout)
+        made = editor = Editor(net, recipe.dropout)
         task = Editing(editor)
-    print(f"{parameter_count(refiner)} parameters beside the student's", flush=True)
-    Trainer(refiner, task, recipe, job, schooled(work, recipe, Schooling())).run()
+    print(f"{parameter_count(made)} parameters beside the student's", flush=True)
+    Trainer(made, task, recipe, job, schooled(work, recipe, Schooling())).run()
 
 
 def refined_ways(

@@ -117,13 +117,17 @@ def inherit(net: Translator, teacher: dict[str, torch.Tensor]) -> int:
     return taken
 
 
-def export(work: Path, checkpoint: Path, eight_bits: bool) -> int:
+def export(work: Path, checkpoint: Path, eight_bits: bool, shortlist: Path | None = None) -> int:
     """Writes the `graphs` folder with all that serving needs; returns its bytes."""
     from .export import quantise_graphs
     from .graphs import write_graphs
+    from .shortlist import Shortlist
 
-    out = work / "graphs"
-    sources = write_graphs(load_translator(checkpoint), work / "float32")
+    out, net = work / "graphs", load_translator(checkpoint)
+    listed = Shortlist(net) if shortlist else None
+    if shortlist and listed:
+        listed.load_state_dict(load_checkpoint(shortlist)[0])
+    sources = write_graphs(net, work / "float32", listed)
     total = quantise_graphs(sources, out, eight_bits)
     shutil.copyfile(work / "pieces.model", out / "pieces.model")
     return total + (out / "pieces.model").stat().st_size

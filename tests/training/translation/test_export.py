@@ -24,6 +24,7 @@ from training.translation.model import Translator
 from training.translation.search import beam, draft, greedy, verify
 from training.translation.session import Graphs, Memory, pad
 from training.translation.shape import Shape
+from training.translation.shortlist import Shortlist
 
 # exporting takes long where much else runs
 pytestmark = pytest.mark.timeout(600)
@@ -149,3 +150,27 @@ def test_whole_numbers_are_close_and_zero_rows_stay_zero() -> None:
 def test_a_draft_is_made_of_frames(small: Graphs) -> None:
     memory: Memory = small.encode(SOURCES[:1])
     assert len(draft(small, memory)) <= 2 * len(SOURCES[0])
+
+
+@torch.no_grad()
+def test_a_shortlist_of_all_pieces_changes_no_draft(
+    net: Translator, whole: Graphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.translation.shortlist.LISTED", SHAPE.pieces)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sources = write_graphs(net, tmp_path / "float32", Shortlist(net))
+    quantise_graphs(sources, tmp_path / "listed", eight_bits=False)
+    found, wanted = (g.draft(g.encode(SOURCES)) for g in (Graphs(tmp_path / "listed"), whole))
+    assert (found.ids == wanted.ids).all()
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_shortlist_holds_the_blank_and_no_padding_decides_it(net: Translator) -> None:
+    listed = Shortlist(net)
+    tokens, length = map(torch.from_numpy, pad(SOURCES))
+    scores = listed(net.encode(tokens, length), length)
+    alone = listed(net.encode(tokens[2:, :3], length[2:]), length[2:])
+    torch.testing.assert_close(scores[2:], alone)
+    assert (listed.ids(net.encode(tokens, length), length) == 0).any(1).all()
