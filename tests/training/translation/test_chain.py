@@ -1,0 +1,48 @@
+"""A step that falls over is begun once more, plainly, and goes on where it had come to."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from training.translation import chain
+
+TYPED = ["student", "--work", "w", "--seconds", "90", "--device", "cuda"]
+
+
+class Falling:
+    """Stands for the processes: the first falls over, having left a checkpoint or none."""
+
+    def __init__(self, state: Path | None) -> None:
+        self.state = state
+        self.typed: list[list[str]] = []
+
+    def __call__(self, typed: list[str], processes: int) -> None:
+        self.typed.append(typed)
+        if len(self.typed) == 1:
+            if self.state:
+                self.state.parent.mkdir()
+                self.state.write_text("{}")
+            raise subprocess.CalledProcessError(1, typed)
+
+
+def test_from_the_start_where_it_left_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Falling(None)
+    monkeypatch.setattr(chain, "_run", run)
+    chain._insist(TYPED, tmp_path / "student", 1)
+    assert run.typed == [TYPED, [*TYPED, "--plain"]]
+
+
+def test_from_the_checkpoint_it_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Falling(tmp_path / "student" / "state.json")
+    monkeypatch.setattr(chain, "_run", run)
+    chain._insist(TYPED, tmp_path / "student", 1)
+    assert run.typed[1] == [*TYPED, "--plain", "--resume", str(tmp_path / "student")]
+
+
+def test_other_steps_are_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "_run", Falling(None))
+    with pytest.raises(subprocess.CalledProcessError):
+        chain._insist(["distil", "--seconds", "90"], tmp_path, 1)
