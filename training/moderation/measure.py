@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.core.messages import Rung
+from stream.core.policies import Policy
 from workers.engines.cascade import make_engine
 from workers.ports import Judge
 
@@ -66,7 +67,7 @@ class Judges:
 def measure(model: Path, work: Path, data: Path, most: int | None = None) -> None:
     """Prints and writes WORK/measured.json."""
     judges, folder = Judges(model, most), data / "moderation"
-    threshold = json.loads((work / "assembled.json").read_text())["hate_threshold"]
+    threshold = Policy().band("hate").review
     measured = {"hatecheck": _told("hatecheck", hatecheck(folder, judges, threshold))}
     for name in TESTS:
         examples = read_test(folder / f"test.{name}.jsonl.xz", name)[:most]
