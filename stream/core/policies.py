@@ -27,8 +27,8 @@ ChannelPattern = Annotated[str, Meta(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:*-]{0,6
 
 GRAVEST: tuple[Label, ...] = ("hate", "threat")
 RARE: dict[str, float] = {"hate": 0.22, "sexist": 0.22}
-"""Scores are chances, so those of a rare label are low also where it holds: with these bounds as
-many of the texts that have it are found as of the others are let pass (the model's card).
+"""Scores are chances, so those of a rare label are low also where it holds. From these bounds on
+both kinds of mistakes weigh about the same (the model's card).
 """
 OWN_LIST = "words"
 """The name of the list that a policy's own `words` make."""
