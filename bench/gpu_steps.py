@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.captions.model import Recogniser, Shape
+from training.captions.blocks import Shape
+from training.captions.model import Recogniser
 from workers.engines.conformer.cuda.network import LogProbs
 from workers.engines.conformer.cuda.runs import Runs
 

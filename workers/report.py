@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stream.core import wire
 from stream.core.messages import Caption, Gap, Latency, Rung
 from stream.core.records import SAMPLE_RATE, AudioChunk, Origin, Progress, Topic
 from workers.core.track import Piece, Track, seconds
-from workers.filtering import Screen, keep
 from workers.ports import Hypothesis
 from workers.role import Publication, Timing
 
@@ -25,7 +25,7 @@ class Report:
 
     owner: str
     top: Rung
-    screen: Screen = keep
+    screen: Callable[[Caption], Caption]
 
     def caption(
         self,

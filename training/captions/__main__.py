@@ -5,31 +5,31 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .outcome import add_curve, add_export, add_measure
+from .steps import SHIPPED, add_step
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .audio import Samples
     from .corpus import Utterance
+    from .steps import Steps
 
-    Steps = argparse._SubParsersAction[argparse.ArgumentParser]
-
-DEFAULT_WORK = Path(".work/captions")
 ALIGNED_TOGETHER = 16
-SHIPPED = Path("workers/models/captions")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.captions", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     made = (_add_prepare, _add_recover, _add_align, _add_train, _add_words, _add_lm)
-    for add in (*made, _add_export, _add_measure, _add_curve):
+    for add in (*made, add_export, add_measure, add_curve):
         add(steps)
     arguments = parser.parse_args()
     arguments.run(arguments)
 
 
 def _add_prepare(steps: "Steps") -> None:
-    step = _step(steps, "prepare", "read the data folder; write utterances, archives and text")
+    step = add_step(steps, "prepare", "read the data folder; write utterances, archives and text")
     step.add_argument("--data", type=Path, required=True, help="the data folder")
     step.set_defaults(run=_prepare)
 
@@ -51,11 +51,11 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _add_recover(steps: "Steps") -> None:
-    step = _step(steps, "recover", "read a checkpoint back out of a shipped step graph")
+    step = add_step(steps, "recover", "read a checkpoint back out of a shipped step graph")
     step.add_argument("--data", type=Path, required=True, help="the data folder")
     step.add_argument("--graph", type=Path, default=SHIPPED / "step.onnx")
     step.add_argument("--out", type=Path, help="folder for the checkpoint")
-    step.add_argument("--at-step", type=int, default=16_000, help="when the weights were made")
+    step.add_argument("--at-step", type=int, default=46_000, help="when the weights were made")
     step.add_argument("--left", type=int, default=96, help="frames of the past that are kept")
     step.add_argument("--priors", type=float, default=0.5, help="how far priors are divided out")
     step.set_defaults(run=_recover)
@@ -85,7 +85,7 @@ def _recover(arguments: argparse.Namespace) -> None:
 
 
 def _add_align(steps: "Steps") -> None:
-    step = _step(steps, "align", "find the words' borders in the training recordings")
+    step = add_step(steps, "align", "find the words' borders in the training recordings")
     step.add_argument("--data", type=Path, required=True, help="the data folder")
     step.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
     step.set_defaults(run=_align)
@@ -115,7 +115,7 @@ def _align(arguments: argparse.Namespace) -> None:
 
 
 def _add_train(steps: "Steps") -> None:
-    step = _step(steps, "train", "train the recogniser, from nothing or from a checkpoint")
+    step = add_step(steps, "train", "train the recogniser, from nothing or from a checkpoint")
     step.add_argument("--seconds", type=float, help="end after so long (set-up included)")
     step.add_argument("--steps", type=int, help="end at this step of the whole training")
     step.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
@@ -137,7 +137,7 @@ def _add_train(steps: "Steps") -> None:
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
-    from .model import Shape
+    from .blocks import Shape
     from .parallel import share_of_environment
     from .prepare import load_speech
     from .recipe import Job, Recipe
@@ -196,7 +196,7 @@ def _make_editions(
 
 
 def _add_words(steps: "Steps") -> None:
-    step = _step(steps, "words", "build the lexicon and the n-gram language model")
+    step = add_step(steps, "words", "build the lexicon and the n-gram language model")
     step.add_argument("--data", type=Path, required=True, help="the data folder")
     step.add_argument("--kenlm", type=Path, required=True, help="folder of lmplz, build_binary")
     step.set_defaults(run=_words)
@@ -221,81 +221,8 @@ def _words(arguments: argparse.Namespace) -> None:
     write_g2p(model, work / "graphones.txt.xz")
 
 
-def _add_export(steps: "Steps") -> None:
-    step = _step(steps, "export", "write the step graph with 8-bit weights")
-    step.add_argument("--data", type=Path, required=True, help="the data folder")
-    step.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
-    step.add_argument("--left", type=int, default=96, help="frames of the past that are kept")
-    step.add_argument("--priors", type=float, default=0.5, help="how far priors are divided out")
-    step.set_defaults(run=_export)
-
-
-def _export(arguments: argparse.Namespace) -> None:
-    from .audio import read_many
-    from .checkpoint import load_recogniser
-    from .corpus import load_corpus
-    from .export import discount_priors, export_step, quantise_step
-    from .measure import log_probs, priors_of
-
-    work = arguments.work
-    net = load_recogniser(arguments.checkpoint or work / "checkpoint")
-    held = [u for u in load_corpus(work / "utterances.jsonl") if u.fold == "held"]
-    waves = read_many([arguments.data / "speech" / u.audio for u in held], 1)
-    scores = [phones for phones, _ in log_probs(net, waves, 8, arguments.left)]
-    discount_priors(net, priors_of(scores), arguments.priors)
-    export_step(net, work / "step.fp32.onnx", arguments.left)
-    quantise_step(work / "step.fp32.onnx", work / "step.onnx")
-    print(f"{work / 'step.onnx'}: {(work / 'step.onnx').stat().st_size / 2**20:.1f} MiB")
-
-
-def _add_measure(steps: "Steps") -> None:
-    step = _step(steps, "measure", "word error rates of the exported graph, streaming")
-    step.add_argument("--data", type=Path, required=True, help="the data folder")
-    step.add_argument("--sets", default="held", help="held or test folders, by commas")
-    step.add_argument("--chunks", default="8", help="chunk lengths in frames of 40 ms, by commas")
-    step.add_argument("--graph", default="step.onnx", help="the graph's file in the work folder")
-    step.add_argument("--words", type=Path, help="folder of lexicon and language model, also .xz")
-    step.add_argument("--every", type=int, default=1, help="measure only one recording in so many")
-    step.set_defaults(run=_measure)
-
-
-def _measure(arguments: argparse.Namespace) -> None:
-    from workers.engines.conformer.encoder import Encoder
-
-    from .corpus import load_corpus
-    from .decode import WordDecoder, read_lexicon, unpacked
-    from .measure import measure_set, pick_set
-    from .phones import BOUNDARY, PHONE_TOKENS
-
-    work = arguments.work
-    encoder = Encoder(work / arguments.graph)
-    words = arguments.words or work
-    lexicon = read_lexicon(unpacked(words / "lexicon.txt", work))
-    model = unpacked(words / "words.bin", work)
-    decoder = WordDecoder(PHONE_TOKENS, BOUNDARY, lexicon, model)
-    utterances = load_corpus(work / "utterances.jsonl")
-    for name in arguments.sets.split(","):
-        chosen = pick_set(utterances, name)[:: arguments.every]
-        for chunk in map(int, arguments.chunks.split(",")):
-            found = measure_set(encoder, decoder, chosen, arguments.data / "speech", chunk)
-            print(f"{name} chunk {chunk * 40} ms: {found}", flush=True)
-
-
-def _add_curve(steps: "Steps") -> None:
-    step = _step(steps, "curve", "draw the learning curve")
-    step.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
-    step.set_defaults(run=_curve)
-
-
-def _curve(arguments: argparse.Namespace) -> None:
-    from .curve import draw_curve
-
-    folder = arguments.checkpoint or arguments.work / "checkpoint"
-    draw_curve(folder / "curve.jsonl", folder / "curve.png")
-
-
 def _add_lm(steps: "Steps") -> None:
-    step = _step(steps, "lm", "train the neural language model that rescores finals")
+    step = add_step(steps, "lm", "train the neural language model that rescores finals")
     step.add_argument("--seconds", type=float, required=True)
     step.add_argument("--out", type=Path)
     step.add_argument("--device", default="cuda", help="cuda or cpu")
@@ -311,12 +238,6 @@ def _lm(arguments: argparse.Namespace) -> None:
     out = arguments.out or arguments.work / "lm"
     device = torch.device(arguments.device)
     train_lm(arguments.work / "pieces.xz", out, device, arguments.seconds, LmRecipe())
-
-
-def _step(steps: "Steps", name: str, summary: str) -> argparse.ArgumentParser:
-    step = steps.add_parser(name, help=summary, description=summary)
-    step.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for what is made")
-    return step
 
 
 if __name__ == "__main__":

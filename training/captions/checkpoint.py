@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .model import Recogniser, Shape
+from .blocks import Shape
+from .model import Recogniser
 
 PART_BYTES = 14 * 2**20
 

@@ -15,7 +15,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from .model import MEL_HISTORY, Attention, Block, Recogniser
+from .blocks import Attention, Block
+from .model import MEL_HISTORY, Recogniser
 from .quantise import quantise_rows
 
 CACHES = ("mel_cache", "convolution")

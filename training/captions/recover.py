@@ -14,8 +14,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
+from .blocks import Shape
 from .checkpoint import State, save_checkpoint
-from .model import Recogniser, Shape
+from .model import Recogniser
 
 Array = npt.NDArray[np.float32]
 _PREFIX = "net."

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from .audio import Samples
 from .augment import WaveBank, mask_mels, tone_mels, vary_waves, warp_mels
 from .batches import Batch, Epochs, frames_at, make_buckets
+from .blocks import Shape
 from .capture import Step, capture_steps
 from .checkpoint import State, load_checkpoint, save_checkpoint
 from .corpus import Utterance
@@ -28,7 +29,7 @@ from .editions import Stock, bind
 from .features import HOP, LogMel
 from .greedy import best_phones, edit_distance
 from .losses import Labels, Parts, total_loss
-from .model import FRAME_MELS, Logits, Recogniser, Shape, chunk_bias
+from .model import FRAME_MELS, Logits, Recogniser, chunk_bias
 from .parallel import Group, share_of_environment
 from .progress import Clock, Curve
 from .recipe import Job, Recipe

@@ -12,9 +12,10 @@ pytest.importorskip("flashlight.lib.text.decoder")
 pytest.importorskip("onnxscript")
 
 from training.captions import measure  # noqa: E402
+from training.captions.blocks import Shape  # noqa: E402
 from training.captions.export import discount_priors, export_step, quantise_step  # noqa: E402
 from training.captions.greedy import collapse, edit_distance  # noqa: E402
-from training.captions.model import Recogniser, Shape  # noqa: E402
+from training.captions.model import Recogniser  # noqa: E402
 from workers.engines.conformer.encoder import Encoder  # noqa: E402
 
 

@@ -4,8 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from training.captions.blocks import Shape  # noqa: E402
 from training.captions.features import MELS  # noqa: E402
-from training.captions.model import Recogniser, Shape, chunk_bias  # noqa: E402
+from training.captions.model import Recogniser, chunk_bias  # noqa: E402
 
 SHAPE = Shape(width=32, layers=3, heads=2, feedforward=64, kernel=5, channels=8)
 

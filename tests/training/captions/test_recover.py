@@ -8,9 +8,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+from training.captions.blocks import Shape  # noqa: E402
 from training.captions.checkpoint import load_recogniser  # noqa: E402
 from training.captions.export import discount_priors, export_step, quantise_step  # noqa: E402
-from training.captions.model import Recogniser, Shape  # noqa: E402
+from training.captions.model import Recogniser  # noqa: E402
 from training.captions.recover import (  # noqa: E402
     recover_weights,
     restore_priors,

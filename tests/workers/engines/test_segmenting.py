@@ -184,7 +184,7 @@ def test_silence_is_held_back_until_speech_goes_on() -> None:
 
 def test_an_end_is_foreseen_where_it_is_likely_and_where_it_is_decided() -> None:
     engine = recogniser()[0]
-    heard = []
+    heard: list[Heard] = []
     for start, pattern in ((0, [(True, 4), (False, 2)]), (6, [(False, 2)]), (8, [(False, 1)])):
         question = Audio(stream="s", start=start * 512, pcm=sound(pattern), fresh=start == 0)
         heard += engine.run(Rung.DRAFT, [question])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.captions.model import Recogniser, Shape
+from training.captions.blocks import Shape
+from training.captions.model import Recogniser
 from training.captions.phones import CHARACTER_TOKENS, PHONE_TOKENS
 from workers.engines.conformer.cuda import plain
 from workers.engines.conformer.cuda.network import LogProbs, Network, sizes_of
