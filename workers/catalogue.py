@@ -77,6 +77,6 @@ def _state(entry: Entry) -> str:
 PACKAGES = {
     "whisper": "faster_whisper",
     "hub": "transformers",
-    "translation": "sentencepiece",
+    "translation": "ctranslate2",
 }
 """The package that an extra brings, where its name is another."""

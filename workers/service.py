@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stream.core.errors import EngineMissing
 from stream.ports import Bus, Clock
 from workers.calibrating import calibrate
 from workers.captions import CaptionLimits, Captions
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.engines.process import EngineProcess
-from workers.engines.registry import shipped_translation
 from workers.languages import load_detector
 from workers.moderation import Moderation, length_of_post
 from workers.ports import Card, RunsEngine, Task
@@ -26,7 +24,7 @@ HANG_S: dict[Task, float] = {"captions": 10.0, "moderation": 2.0, "translation":
 DEFAULT_ENGINES: dict[Task, str] = {
     "captions": "conformer",
     "moderation": "cascade",
-    "translation": shipped_translation(),
+    "translation": "ctc",
 }
 
 
@@ -52,19 +50,10 @@ class Service:
     ) -> None:
         """Work until cancelled; `watch` is given each worker that is made.
 
-        Raises EngineMissing where captions or moderation have no engine; translation then
-        answers every request with what is missing.
+        Raises EngineMissing.
         """
         name = self.engine or DEFAULT_ENGINES[self.task]
-        try:
-            process = EngineProcess(name, self.task, self.options)
-        except EngineMissing as error:
-            if self.task != "translation" or name:
-                raise
-            told = str(error)
-            await self._keep(lambda: Translating(None, self._owner, told), None, bus, clock, watch)
-            return
-        async with process:
+        async with EngineProcess(name, self.task, self.options) as process:
             if self.task == "moderation":
                 await calibrate(process, process.card, self.profile, clock, length_of_post)
             await self._keep(lambda: self._role(process.card), process, bus, clock, watch)
@@ -72,7 +61,7 @@ class Service:
     async def _keep(
         self,
         make_role: Callable[[], Role],
-        engine: RunsEngine | None,
+        engine: RunsEngine,
         bus: Bus,
         clock: Clock,
         watch: Callable[[Worker], None],

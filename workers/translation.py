@@ -39,37 +39,30 @@ class Translating(TextRole[TextJob]):
     """Translates requests, and captions whose publisher asked for it.
 
     A request gets one answer: where there is time for a better one, the first is kept until that
-    one, or the deadline, comes. Without an engine each gets an error that says which is missing.
+    one, or the deadline, comes.
     """
 
     name = "translation"
     inputs: tuple[Topic, ...] = (Topic.CAPTIONS, Topic.PARTIALS, Topic.TEXTS)
     claims: tuple[Topic, ...] = (Topic.TRANSLATIONS, Topic.PARTIALS)
 
-    def __init__(
-        self, card: Card | None, owner: str, missing: str = "", detector: Detector | None = None
-    ) -> None:
+    def __init__(self, card: Card, owner: str, detector: Detector | None = None) -> None:
         self.owner = owner
         self.catalogue = Catalogue()
-        self._card = card or Card(name="", task="translation", rungs=(Rung.REPEAT,), languages=())
+        self._card = card
         self._sources = self._card.sources or self._card.languages[:1]
-        self._missing = missing
         self._detector = detector or Detector({}, 0.0)
         self._waiting = Requests(Topic.TRANSLATIONS, self._card.rungs, owner)
         self._kept: dict[str, Translation] = {}
         self._detected: dict[str, Detected] = {}
         self._counts: Counter[str] = Counter()
         self._subtitles = Subtitles(self._card, owner, self.catalogue, self._counts)
-        if card is None:
-            self.inputs, self.claims = (Topic.TEXTS,), ()
 
     def receive(self, record: Record, now: float) -> Outcome:
         if record.log.topic is not Topic.TEXTS:
             return self._subtitles.receive(record, now)
         text = wire.decode_text(record)
         waiting = Waiting(text, record, now)
-        if self._missing:
-            return self._fail(waiting, Unavailable(self._missing))
         try:
             return self._take(waiting)
         except OntimeError as error:

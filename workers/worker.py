@@ -56,7 +56,7 @@ class Worker:
         self,
         bus: Bus,
         role: Role,
-        engine: RunsEngine | None,
+        engine: RunsEngine,
         schedule: Schedule,
         *,
         clock: Clock,
@@ -106,7 +106,7 @@ class Worker:
         return {
             **self._schedule.statistics(),
             **self._output.statistics(),
-            **(self._engine.statistics() if self._engine else {}),
+            **self._engine.statistics(),
             **self._role.statistics(),
             **self._counts,
         }
@@ -207,7 +207,6 @@ class Worker:
                 await self._run_batch(jobs, run)
 
     async def _run_batch(self, jobs: list[Job], run: Run) -> None:
-        assert self._engine is not None
         now = self._clock.now()
         asked = {job.id: (job, q) for job in jobs if (q := self._role.ask(job, now))}
         if not asked:
@@ -275,8 +274,7 @@ class Worker:
             self._due.set()
 
     def _forget(self, stream: str) -> None:
-        if self._engine is not None:
-            self._engine.forget(stream)
+        self._engine.forget(stream)
 
 
 async def keep_running(make_worker: Callable[[], Worker], *, backoff_s: float = 0.5) -> None:

@@ -206,9 +206,10 @@ def test_recordings_are_transcribed_one_after_the_other() -> None:
         assert each["captions"][-1]["end"] == pytest.approx(each["seconds"])
 
 
-def test_translation_without_an_engine_says_what_is_missing() -> None:
-    message = told(run("translate", "hello", "--to", "de"))
-    assert message.startswith("no translation engine was named; there is: ctc, ")
+def test_a_text_is_translated_by_the_shipped_model() -> None:
+    result = run("translate", "The cat is sleeping.", "--to", "de")
+    assert result.exit_code == 0
+    assert "Katze" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,12 @@ from stream.core import wire
 from stream.core.errors import BusGone, EngineMissing
 from stream.core.messages import Rung, Verdict
 from stream.core.records import (
-    Failure,
     Headers,
     Log,
     Origin,
     Position,
     PostJob,
     Result,
-    TextJob,
     Topic,
 )
 from stream.ports import Reader
@@ -145,28 +143,6 @@ async def test_when_the_bus_loses_an_answer_a_new_worker_gives_it_again() -> Non
         assert isinstance(verdict, Verdict)
         assert verdict.id == "1"
         assert len(workers) == 2
-
-
-async def test_translation_without_an_engine_answers_with_what_is_missing() -> None:
-    bus = MemoryBus(CLOCK, "here")
-    translations = await tail_of(bus, Topic.TRANSLATIONS)
-    async with running(bus, service("translation")):
-        job = TextJob(
-            id="1",
-            channel="c",
-            text="hello",
-            source="en",
-            target="de",
-            gateway="g",
-            arrived=CLOCK.now(),
-            budget_ms=10_000,
-        )
-        payload = wire.encode_job(job)
-        await bus.publish(Topic.TEXTS, "c", payload.value, payload.headers)
-        failure, _ = await next_result(translations)
-        assert isinstance(failure, Failure)
-        assert failure.code == "unavailable"
-        assert failure.message.startswith("no translation engine was named")
 
 
 @pytest.mark.parametrize("task", ["captions", "moderation", "translation"])

@@ -178,12 +178,3 @@ def test_an_engine_whose_languages_nobody_can_recognise_wants_the_source_named()
     told = result_of(translating.receive(record(source="auto", target="eo"), NOW))
     assert isinstance(told, Failure)
     assert told.message.endswith("expected source to be one of la")
-
-
-def test_without_an_engine_everything_says_what_is_missing() -> None:
-    translating = Translating(None, "m/1", "no engine")
-    assert translating.inputs == (Topic.TEXTS,)
-    for asks in ("translation", "languages", "detection"):
-        told = result_of(translating.receive(record(asks=asks), NOW))
-        assert isinstance(told, Failure)
-        assert told.message == "no engine"

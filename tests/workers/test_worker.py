@@ -12,14 +12,13 @@ from stream.core import wire
 from stream.core.errors import EngineError, EngineLost
 from stream.core.messages import Action, Rung, Verdict
 from stream.core.policies import PolicyChange
-from stream.core.records import Failure, Log, PostJob, Record, Settings, TextJob, Topic
+from stream.core.records import Log, PostJob, Record, Settings, Topic
 from stream.ports import Bus, Reader
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.moderation import Moderation
 from workers.ports import Answer, Card, Judge, Question, Scored
 from workers.role import Role
-from workers.translation import Translating
 from workers.worker import Worker, WorkerLimits
 
 CARD = Card(name="test", task="moderation", rungs=(Rung.DRAFT,))
@@ -60,7 +59,7 @@ class Engine:
 
 @asynccontextmanager
 async def working(
-    bus: Bus, role: Role, engine: Engine | None, member: str = "w1"
+    bus: Bus, role: Role, engine: Engine, member: str = "w1"
 ) -> AsyncIterator[Worker]:
     worker = Worker(
         bus,
@@ -209,27 +208,3 @@ async def test_what_is_not_answered_is_read_again_by_the_next_worker() -> None:
     async with working(bus, Moderation(CARD, "o2"), Engine()):
         (verdict,) = await verdicts(bus, 1)
     assert verdict.action == Action.ALLOW
-
-
-async def test_translation_without_an_engine_says_which_one_is_missing() -> None:
-    bus = memory()
-    role = Translating(None, "o", "no translation engine is installed")
-    async with working(bus, role, None):
-        job = TextJob(
-            id="1",
-            channel="c",
-            text="hello",
-            source="en",
-            target="de",
-            gateway="g",
-            arrived=CLOCK.now(),
-            budget_ms=300,
-        )
-        payload = wire.encode_job(job)
-        await bus.publish(Topic.TEXTS, "c", payload.value, payload.headers)
-        (record,) = await collect(await reading(bus, Topic.TRANSLATIONS), 1)
-    failure, origin = wire.decode_result(record)
-    assert failure == Failure(
-        id="1", code="unavailable", message="no translation engine is installed"
-    )
-    assert origin.to == "g"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream.core.errors import EngineMissing
-from workers.engines.registry import shipped_translation
 
 INSTALL = "pip install 'ontime[whisper]' or 'ontime[hub]'"
 SHIPPED = "conformer"
@@ -97,7 +96,7 @@ def seq2seq_source(model: str) -> Source:
     needed = ("*.safetensors", "config.json", "*token*.json")
     patterns = ("*.json", "*.model", "*.spm", "*.txt", "*.safetensors")
     size = _TRANSLATION.get(model)
-    return Source(model, patterns, needed, size, shipped_translation(), SENTENCEPIECE)
+    return Source(model, patterns, needed, size, "ctc", SENTENCEPIECE)
 
 
 def ctranslate_source(model: str) -> Source:
@@ -105,7 +104,7 @@ def ctranslate_source(model: str) -> Source:
     needed = ("model.bin", "*vocabulary*")
     patterns = ("model.bin", "*.json", "*.txt", "*.spm", "*.model")
     size = _TRANSLATION.get(model)
-    return Source(model, patterns, needed, size, shipped_translation(), SENTENCEPIECE)
+    return Source(model, patterns, needed, size, "ctc", SENTENCEPIECE)
 
 
 SOURCES: Mapping[str, Callable[[str], Source]] = {

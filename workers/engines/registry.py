@@ -53,7 +53,6 @@ ENGINES: dict[str, Entry] = {
     "ctc": Entry(
         "translation",
         "workers.engines.ctc_translation.engine:make_engine",
-        extra="translation",
         model="FOLDER",
     ),
     "ctranslate": Entry(
@@ -67,11 +66,6 @@ ENGINES: dict[str, Entry] = {
     ),
 }
 TRANSLATION = Path(__file__).parents[1] / "models" / "translation"
-
-
-def shipped_translation() -> str:
-    """The engine whose translation model is shipped; "" where there is none."""
-    return "ctc" if (TRANSLATION / "encoder.onnx").is_file() else ""
 
 
 def names_of(task: Task) -> tuple[str, ...]:
