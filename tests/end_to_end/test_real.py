@@ -90,6 +90,6 @@ async def check_judged(peer: Speaker) -> None:
     kind = await peer.ask("verdict", **ask, id="1", text="good evening, everybody")
     assert (kind["action"], kind["degraded"]) == ("allow", False)
     rude = await peer.ask("verdict", **ask, id="2", text="this is sh1t")
-    assert (rude["action"], rude["degraded"]) == ("review", False)
+    assert (rude["action"] in {"review", "block"}, rude["degraded"]) == (True, False)
     assert rude["labels"]["offensive"] > kind["labels"]["offensive"]
     assert any("offensive" in reason for reason in rude["reasons"])
