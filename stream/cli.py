@@ -101,6 +101,10 @@ def ingest(
     realtime: Annotated[bool, typer.Option(help="As fast as it is spoken, no faster.")] = False,
     input_format: InputFormat = "",
     listen: Listen = False,
+    translate: Annotated[
+        list[str] | None,
+        typer.Option(help="Subtitles in this language; repeat it, or '*' for all."),
+    ] = None,
     url: Url = LOCAL,
     token: Token = "",
 ) -> None:
@@ -114,7 +118,16 @@ def ingest(
     from stream.client import Server
 
     server, reading = Server(url, token), Reading(source, form=input_format, listen=listen)
-    run_to_end(terminal.ingest(reading, channel, server, AnchoredClock(), realtime=realtime))
+    run_to_end(
+        terminal.ingest(
+            reading,
+            channel,
+            server,
+            AnchoredClock(),
+            realtime=realtime,
+            translate=tuple(translate or ()),
+        )
+    )
 
 
 @app.command(epilog="Example: ontime watch news --language de")

@@ -197,6 +197,7 @@ class Conversation:
             case StartAudio(request=request, epoch=epoch):
                 self._publisher = Publisher(self._services.studio, request, epoch, self)
                 self.tell(Opened(id=request.id, channel=request.channel, epoch=epoch))
+                self._services.translator.check(request, self)
             case PutAudio(piece=piece):
                 assert self._publisher is not None
                 await self._publisher.put(piece)

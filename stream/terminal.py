@@ -9,10 +9,11 @@ import sys
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.adapters.media import Reading
-from stream.client import Server, connected, follow
+from stream.client import Client, Server, ServerRefused, connected, follow
 from stream.core.messages import (
     Caption,
     Closed,
+    Error,
     Gap,
     Opened,
     Post,
@@ -34,33 +35,63 @@ SHOWN: tuple[Kind, ...] = ("captions", "translations", "posts")
 
 
 async def ingest(
-    source: Reading, channel: str, server: Server, clock: Clock, *, realtime: bool
+    source: Reading,
+    channel: str,
+    server: Server,
+    clock: Clock,
+    *,
+    realtime: bool,
+    translate: tuple[str, ...] = (),
 ) -> float:
-    """Publish a recording or stream on a channel; returns its seconds.
+    """Publish a recording or stream on a channel, with subtitles in `translate` (`*`: all that are
+    offered); returns its seconds.
 
     What has no end is sent as it comes, a file as fast as the server takes it, or at its own pace
     where that is wanted. Returns when the server has captioned the last of it; cancelled, it leaves
     and the server finishes what it has. Raises Unplayable, ServerGone, ServerRefused.
     """
     async with source as reading, connected(server) as client:
-        await client.send(Open(id="ingest", channel=channel))
+        await client.send(Open(id="ingest", channel=channel, translate=translate))
         await client.expect(Opened, "ingest")
-        began, sent, ahead_s = clock.now(), 0.0, _ahead_s(source, realtime=realtime)
-        with _bar() as bar:
-            task = bar.add_task(printable(source.source)[-40:], total=source.seconds)
-            async for piece in reading:
-                sent += len(piece) / 2 / SAMPLE_RATE
-                early_s = began + sent - ahead_s - clock.now()
-                if early_s > 0:
-                    await asyncio.sleep(early_s)
-                await client.send_audio(piece)
-                bar.update(task, completed=sent)
-        await client.send(Close(id="end", channel=channel))
-        async with asyncio.timeout(CLOSE_S):
-            await client.expect(Closed, "end")
+        hearing = asyncio.create_task(_hear_out(client))
+        try:
+            sent = await _send(client, reading, clock, _ahead_s(source, realtime=realtime))
+            await client.send(Close(id="end", channel=channel))
+            async with asyncio.timeout(CLOSE_S):
+                await hearing
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
     if source.damaged:
         notes.print(f"{printable(source.source)}: {source.damaged} damaged packets skipped")
     return sent
+
+
+async def _send(client: Client, source: Reading, clock: Clock, ahead_s: float) -> float:
+    """All the pieces, at most `ahead_s` ahead of speech; returns their seconds."""
+    began, sent = clock.now(), 0.0
+    with _bar() as bar:
+        task = bar.add_task(printable(source.source)[-40:], total=source.seconds)
+        async for piece in source:
+            sent += len(piece) / 2 / SAMPLE_RATE
+            early_s = began + sent - ahead_s - clock.now()
+            if early_s > 0:
+                await asyncio.sleep(early_s)
+            await client.send_audio(piece)
+            bar.update(task, completed=sent)
+    return sent
+
+
+async def _hear_out(client: Client) -> None:
+    """Until the channel is closed; what its audio survives is noted. Raises ServerRefused."""
+    while True:
+        match await client.receive():
+            case Closed():
+                return
+            case Error(message=told, id="ingest"):
+                notes.print(printable(told))
+            case Error(message=told):
+                raise ServerRefused(told)
 
 
 def _ahead_s(source: Reading, *, realtime: bool) -> float:

@@ -12,6 +12,7 @@ from stream.alarm import Alarm
 from stream.core import requests, wire
 from stream.core.errors import Overloaded, Unavailable
 from stream.core.messages import Error, Translation
+from stream.core.offers import ALL, check_wish
 from stream.core.pending import Pending
 from stream.core.records import Detection, Failure, Offer, TextJob, Topic
 from stream.core.stats import Histogram
@@ -23,10 +24,20 @@ LIMIT = 4_096
 
 INQUIRY_S = 2.0
 """So long an answer about languages is waited for: no model is asked."""
+NOBODY = Failure(
+    id="",
+    code=Unavailable.code,
+    message=f"no translation worker answered within {INQUIRY_S:g} s",
+)
 
 
 class _Question(NamedTuple):
     request: requests.Translate
+    asker: Asker
+
+
+class _Wish(NamedTuple):
+    request: requests.Open
     asker: Asker
 
 
@@ -42,7 +53,7 @@ class Translator:
         self._clock = clock
         self._name = name
         self._limit = limit
-        self._pending: Pending[_Question | Inquiry] = Pending(limit)
+        self._pending: Pending[_Question | _Wish | Inquiry] = Pending(limit)
         self._alarm = Alarm(clock, self._expire)
         self._numbers = itertools.count(1)
 
@@ -50,6 +61,11 @@ class Translator:
         """Exactly one answer is told to `asker`. Raises Overloaded or BusError: then none is."""
         job = self._job(request.budget_ms, request.text, request.source, request.target)
         self._send(job, _Question(request, asker))
+
+    def check(self, request: requests.Open, asker: Asker) -> None:
+        """Tell a publisher whose subtitles will not come, and why. Raises as `ask` does."""
+        if request.translate and ALL not in request.translate:
+            self._send(self._job(INQUIRY_S * 1000, asks="languages"), _Wish(request, asker))
 
     async def languages(self) -> Offer:
         """What can be translated. Raises Unavailable without a worker, and as `ask` does."""
@@ -69,20 +85,26 @@ class Translator:
         self._alarm.set(self._pending.next_due())
         if asked is None:
             return
-        if isinstance(asked.question, asyncio.Future):
-            _settle(asked.question, result)
-            return
-        request, asker = asked.question
-        if isinstance(result, Offer | Detection):
-            return
+        match asked.question:
+            case asyncio.Future() as inquiry:
+                _settle(inquiry, result)
+            case _Wish() as wish:
+                _hold_against(wish, result)
+            case _Question() as question if not isinstance(result, Offer | Detection):
+                self._tell(question, result, asked.arrived, asked.deadline)
+
+    def _tell(
+        self, question: _Question, result: Translation | Failure, arrived: float, deadline: float
+    ) -> None:
+        request, asker = question
         if isinstance(result, Failure):
             asker.tell(Error(code=result.code, message=result.message, id=request.id))
             return
         now = self._clock.now()
-        total_ms = round((now - asked.arrived) * 1000, 3)
+        total_ms = round((now - arrived) * 1000, 3)
         self.latency.observe(total_ms)
         latency = replace(result.latency, total_ms=total_ms)
-        late = now > asked.deadline
+        late = now > deadline
         asker.tell(replace(result, id=request.id, channel="", latency=latency, late=late))
 
     def stop(self) -> None:
@@ -117,7 +139,7 @@ class Translator:
             budget_ms=round(budget_ms),
         )
 
-    def _send(self, job: TextJob, question: _Question | Inquiry) -> None:
+    def _send(self, job: TextJob, question: _Question | _Wish | Inquiry) -> None:
         if len(self._pending) >= self._limit:
             raise Overloaded(f"{self._limit} texts wait for their translation, expected fewer")
         payload = wire.encode_job(job)
@@ -130,11 +152,13 @@ class Translator:
 
     def _expire(self) -> None:
         for asked in self._pending.expire(self._clock.now()):
-            if isinstance(asked.question, asyncio.Future):
-                told = f"no translation worker answered within {INQUIRY_S:g} s"
-                _settle(asked.question, Failure(id="", code=Unavailable.code, message=told))
-            else:
-                asked.question.asker.tell(_no_answer(asked.question.request))
+            match asked.question:
+                case asyncio.Future() as inquiry:
+                    _settle(inquiry, NOBODY)
+                case _Wish() as wish:
+                    _hold_against(wish, NOBODY)
+                case _Question(request=request, asker=asker):
+                    asker.tell(_no_answer(request))
         self._alarm.set(self._pending.next_due())
 
 
@@ -146,6 +170,20 @@ def _settle(inquiry: Inquiry, result: Translation | Failure | Offer | Detection)
     else:
         told = result.message if isinstance(result, Failure) else "a worker answered beside it"
         inquiry.set_exception(Unavailable(told))
+
+
+def _hold_against(wish: _Wish, result: Translation | Failure | Offer | Detection) -> None:
+    """Only what is wrong is told."""
+    request, asker = wish
+    try:
+        if isinstance(result, Failure):
+            raise Unavailable(
+                f"{result.message}, expected subtitles: {', '.join(request.translate)}"
+            )
+        if isinstance(result, Offer):
+            check_wish(request.language, request.translate, result.sources, result.targets)
+    except Unavailable as error:
+        asker.tell(Error(code=error.code, message=str(error), id=request.id))
 
 
 def _no_answer(request: requests.Translate) -> Error:

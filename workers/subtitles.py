@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from stream.core import wire
 from stream.core.fence import Fence
 from stream.core.messages import Caption, Rung, Translation
+from stream.core.offers import base, chosen
 from stream.core.records import Claim, Log, Origin, Position, Record, Topic
 from stream.core.sequence import Sequence
 from workers.core.growing import Growth
@@ -48,8 +49,8 @@ class Subtitles:
 
     def __init__(self, card: Card, owner: str, catalogue: Catalogue, counts: Counter[str]) -> None:
         self._rungs = card.rungs
-        self._sources = frozenset(card.sources or card.languages[:1])
-        self._targets = frozenset(card.languages)
+        self._sources = card.sources or card.languages[:1]
+        self._targets = card.languages
         self._owner = owner
         self._catalogue = catalogue
         self._counts = counts
@@ -82,7 +83,7 @@ class Subtitles:
         hurried = job.deadline <= heard.deadline
         return Render(
             text=heard.caption.text,
-            source=_base(heard.caption.language),
+            source=base(heard.caption.language),
             target=line.key.language,
             draft=line.growth.whole,
             stable=0 if job.final else line.growth.shown.stable,
@@ -179,17 +180,13 @@ class Subtitles:
     def _wanted(self, heard: Heard) -> list[Key]:
         """The languages that are offered, and not said yet; none before the first word."""
         caption, origin = heard.caption, heard.origin
-        source = _base(caption.language)
-        if source not in self._sources or not (caption.text or caption.final):
+        targets = chosen(caption.language, origin.translate, self._sources, self._targets)
+        if not targets or not (caption.text or caption.final):
             return []
         if heard.read - origin.arrived > PAST_S:
             self._counts["finals_left"] += caption.final
             return []
-        keys = [
-            Key(caption.channel, caption.segment, target)
-            for target in dict.fromkeys(origin.translate)
-            if target in self._targets and target != source
-        ]
+        keys = [Key(caption.channel, caption.segment, target) for target in targets]
         return [key for key in keys if key not in self._told]
 
     def _receive_final(self, record: Record, lines: list[Rendition]) -> Outcome:
@@ -285,8 +282,3 @@ class Subtitles:
         for line in tuple(self._channels[name].lines.values()):
             self._remove(line)
         del self._channels[name]
-
-
-def _base(language: str) -> str:
-    """Without its region: `en` of `en-GB`."""
-    return language.partition("-")[0]

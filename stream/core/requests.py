@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from stream.core.offers import LIMIT
 from stream.core.policies import Filter, Phrase, PolicyChange
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -20,6 +21,7 @@ Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_
 SourceLanguage = Annotated[
     str, Meta(pattern=r"^(auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$", max_length=35)
 ]
+Wish = Annotated[str, Meta(pattern=r"^(\*|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*)$", max_length=35)]
 BudgetMs = Annotated[int, Meta(ge=10, le=60_000)]
 SampleRate = Annotated[int, Meta(ge=8_000, le=48_000)]
 
@@ -58,13 +60,16 @@ class Unsubscribe(Request, frozen=True, kw_only=True, tag="unsubscribe"):
 
 
 class Open(Request, frozen=True, kw_only=True, tag="open"):
-    """This connection publishes audio on the channel; binary frames follow."""
+    """This connection publishes audio on the channel; binary frames follow.
+
+    `translate`: languages of its subtitles, or `*` for all that are offered (eight at most).
+    """
 
     channel: ChannelName
     sample_rate: SampleRate = 16_000
     encoding: Encoding = "pcm_s16le"
     language: Language = "en"
-    translate: Annotated[tuple[Language, ...], Meta(max_length=8)] = ()
+    translate: Annotated[tuple[Wish, ...], Meta(max_length=LIMIT)] = ()
     budget_ms: BudgetMs = CAPTION_BUDGET_MS
 
 

@@ -15,6 +15,7 @@ import structlog
 from stream.client import Client, Server, connected
 from stream.core.errors import OntimeError
 from stream.core.messages import Opened, Verdict
+from stream.core.offers import ALL
 from stream.core.records import SAMPLE_RATE
 from stream.core.requests import Gate, Open
 from stream.ports import Clock
@@ -31,14 +32,14 @@ logger = structlog.get_logger(__name__)
 class Programme:
     """Recordings with `pause_s` of silence after each; chat (author and text) as a person types.
 
-    `translate`: subtitles that are asked for; they come where an engine offers them.
+    `translate`: languages of its subtitles.
     """
 
     recordings: Sequence[Path]
     chat: Sequence[Mapping[str, str]]
     pause_s: float = 1.0
     chat_every_s: float = 4.0
-    translate: tuple[str, ...] = ("de", "fr", "es")
+    translate: tuple[str, ...] = (ALL,)
 
 
 def bundled() -> Programme:

@@ -107,7 +107,7 @@ export class Microphone {
     this.#show("opening", "Opening the channel.");
     this.#publication = new Publication({
       ...this.#parts.connect(),
-      request: { channel, sample_rate: this.#context.sampleRate, language: this.#parts.button.dataset.language },
+      request: { channel, sample_rate: this.#context.sampleRate, language: this.#parts.button.dataset.language, translate: ["*"] },
       opened: () => this.#show("live", `Your microphone is captioned on ${channel}.`),
       told: (trouble) => put(this.#parts.status, trouble),
       ended: (problem) => this.#finish(problem && `The microphone is off: ${problem}.`),

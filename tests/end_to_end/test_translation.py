@@ -103,6 +103,17 @@ async def test_a_subscriber_reads_the_growing_captions_in_its_language() -> None
         assert message["cursor"]
 
 
+async def test_a_publisher_hears_of_subtitles_that_nobody_offers() -> None:
+    async with town() as place, place.house.speaker() as studio:
+        await place.work("translation", engines.TRANSLATION)
+        wish = {"type": "open", "channel": "news", "translate": ["de", "nl"]}
+        await studio.ask("opened", id="o", **wish)
+        told = await studio.hear("error")
+        assert (told["id"], told["code"]) == ("o", "unavailable")
+        assert told["message"] == "translate has nl, expected languages offered from en: de"
+        await studio.ask("pong", type="ping", id="still here")
+
+
 @pytest.mark.parametrize("blow", ["engine", "worker"])
 async def test_no_final_translation_is_lost_or_doubled_by_a_crash(blow: str) -> None:
     async with town() as place, place.house.speaker() as reader, place.house.speaker() as studio:

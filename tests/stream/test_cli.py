@@ -23,6 +23,7 @@ from stream.core.messages import Gap, ServerMessage, Stale, Subscribed
 from stream.core.records import Log, Progress, Topic
 from stream.core.requests import Subscribe
 from stream.demo import bundled
+from stream.running import notes
 from tests.support.broker import new_prefix
 from tests.support.facts import caption, post, retract, translation
 from tests.support.served import PATIENCE_S, SECRET, Served, served
@@ -113,6 +114,24 @@ async def test_what_never_ends_is_ended_by_leaving() -> None:
         sending.cancel()
         assert await captioned > 0.2
     assert sending.cancelled()
+
+
+async def test_subtitles_that_nobody_offers_are_said_while_the_audio_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tone = Reading("sine=frequency=440", form="lavfi")
+    said: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(notes, "print", said.put_nowait)
+    async with served() as house, asyncio.timeout(PATIENCE_S):
+        sending = asyncio.create_task(
+            terminal.ingest(
+                tone, "news", address(house), AnchoredClock(), realtime=True, translate=("de",)
+            )
+        )
+        assert (await said.get()).endswith("expected subtitles: de")
+        assert not sending.done()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
 
 
 async def test_what_cannot_be_played_or_published_is_said(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from stream.core import wire
 from stream.core.errors import BusGone, Unavailable
 from stream.core.messages import Error, Rung, Translation
 from stream.core.records import Failure, Log, Offer, TextJob, Topic
-from stream.core.requests import Translate
+from stream.core.requests import Open, Translate
 from stream.translating import Translator
 from tests.support import virtual
 from tests.support.askers import FailingBus, KeptAsker
@@ -100,6 +100,55 @@ def test_questions_about_languages_are_answered_by_a_worker() -> None:
         offer = Offer(id=job.id, sources=("en",), targets=("de",))
         house.translator.answer(offer)
         assert await asked == offer
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize(
+    ("translate", "told"),
+    [
+        (("de",), []),
+        (("de", "nl"), ["translate has nl, expected languages offered from en: de, fr"]),
+    ],
+)
+def test_a_publisher_is_told_which_subtitles_will_not_come(
+    translate: tuple[str, ...], told: list[str]
+) -> None:
+    async def main() -> None:
+        house = House()
+        house.translator.check(Open(id="o", channel="c", translate=translate), house.asker)
+        job = await house.job()
+        assert job.asks == "languages"
+        house.translator.answer(Offer(id=job.id, sources=("en",), targets=("de", "fr")))
+        assert house.asker.messages == [
+            Error(code="unavailable", message=each, id="o") for each in told
+        ]
+
+    virtual.run(main())
+
+
+def test_without_a_worker_a_publisher_is_told_that_nobody_translates() -> None:
+    async def main() -> None:
+        house = House()
+        house.translator.check(Open(id="o", channel="c", translate=("de",)), house.asker)
+        await house.asker.told.wait()
+        (error,) = house.asker.messages
+        assert isinstance(error, Error)
+        assert error.message == (
+            "no translation worker answered within 2 s, expected subtitles: de"
+        )
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize("translate", [(), ("*",)])
+def test_who_wishes_for_nothing_or_for_what_there_is_needs_no_answer(
+    translate: tuple[str, ...],
+) -> None:
+    async def main() -> None:
+        house = House()
+        house.translator.check(Open(id="o", channel="c", translate=translate), house.asker)
+        assert house.translator.statistics()["pending"] == 0
 
     virtual.run(main())
 

@@ -149,6 +149,13 @@ def test_a_partial_is_finished_when_read_and_a_final_when_all_its_languages_stan
     assert house.finals == ["de Hello there.", "fr Hello there."]
 
 
+def test_who_asks_for_all_languages_gets_those_that_are_offered() -> None:
+    house = House(("*",))
+    for job in house.hear(final()):
+        house.run(job)
+    assert house.finals == ["de Hello there.", "fr Hello there."]
+
+
 def test_finals_come_in_the_order_of_their_captions() -> None:
     house = House()
     first, second, third = house.hear(final("a", "One."), final("b", "Two."), final("c", "Three."))
