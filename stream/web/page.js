@@ -8,10 +8,10 @@ import { Microphone } from "./microphone.js";
 import { newId, Ontime } from "./ontime.js";
 import { element } from "./roll.js";
 import { Lines, put } from "./stage.js";
+import { Subtitles } from "./subtitles.js";
 import { Track } from "./track.js";
 import { clock, Transcript } from "./transcript.js";
 
-const LANGUAGES = 32;
 const SILENT_MS = 5_000;
 const CHANNEL = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
@@ -24,13 +24,22 @@ const STATES = {
 
 const at = (id) => document.getElementById(id);
 const stage = new Lines(at("lines"));
-const lane = new Lines(at("lane-lines"));
+const subtitles = new Subtitles({
+  menu: at("subtitles"),
+  label: at("subtitles-label"),
+  lane: at("lane"),
+  lines: at("lane-lines"),
+  wished: new URLSearchParams(location.search).get("subtitles") ?? "",
+  chosen(language) {
+    history.replaceState(null, "", address({ subtitles: language }));
+    draw();
+  },
+});
 const transcript = new Transcript(at("transcript"));
 const latency = new LatencyPanel(at);
 
 let channel = "";
 let captions = new Track();
-let translations = new Map();
 let newest;
 let drawing = false;
 let silence = 0;
@@ -77,7 +86,7 @@ function draw() {
     const shown = captions.last(3);
     stage.show(shown);
     at("idle").hidden = shown.length > 0;
-    lane.show(translations.get(at("subtitles").value)?.last(2) ?? []);
+    subtitles.draw();
     if (newest) drawStatus(newest);
     latency.draw();
   });
@@ -112,31 +121,13 @@ function announce({ text, language }) {
   if (at("announcer").childElementCount > 5) at("announcer").firstElementChild.remove();
 }
 
-function offer(language) {
-  const option = element("option", "", languageName(language));
-  option.value = language;
-  at("subtitles").append(option);
-  at("subtitles-label").hidden = false;
-}
-
-function languageName(language) {
-  try {
-    return new Intl.DisplayNames([language], { type: "language" }).of(language);
-  } catch {
-    return language;
-  }
-}
-
 function watch(name) {
   if (channel) client.unsubscribe(channel);
   channel = name;
   microphone.moved(name);
   captions = new Track();
-  translations = new Map();
   newest = undefined;
-  for (const view of [stage, lane, transcript, latency, chat, desk]) view.clear();
-  at("subtitles").replaceChildren(at("subtitles").firstElementChild);
-  at("subtitles-label").hidden = at("lane").hidden = true;
+  for (const view of [stage, subtitles, transcript, latency, chat, desk]) view.clear();
   put(at("notice"), "");
   air("silent", "silent");
   delete at("stage").dataset.channel;
@@ -146,6 +137,16 @@ function watch(name) {
   for (const form of ["vtt", "srt", "txt"]) at(form).href = `v1/channels/${encodeURIComponent(name)}/captions.${form}`;
   client.subscribe(name);
   draw();
+}
+
+/** This page's address, with these parameters in place of its own. */
+function address(changes) {
+  const parameters = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) parameters.set(name, value);
+    else parameters.delete(name);
+  }
+  return `?${parameters}`;
 }
 
 function fromAddress() {
@@ -177,7 +178,7 @@ const heard = {
     if (moderator !== undefined) desk.open(moderator);
     if (!lost) return;
     desk.clear();
-    captions.dropPartials();
+    for (const track of [captions, subtitles]) track.dropPartials();
     transcript.note("Some captions were lost here.");
     draw();
   },
@@ -193,12 +194,7 @@ const heard = {
     draw();
   },
   translation(message) {
-    if (!translations.has(message.language)) {
-      if (translations.size >= LANGUAGES) return;
-      translations.set(message.language, new Track());
-      offer(message.language);
-    }
-    translations.get(message.language).apply(message);
+    subtitles.add(message);
     draw();
   },
   retract({ segment, post, reason }) {
@@ -207,7 +203,7 @@ const heard = {
       desk.retract(post);
     }
     if (!segment) return;
-    for (const track of [captions, ...translations.values()]) track.retract(segment);
+    for (const track of [captions, subtitles]) track.retract(segment);
     transcript.retract(segment, reason);
     draw();
   },
@@ -241,15 +237,11 @@ for (const [type, hear] of Object.entries(heard)) {
 
 at("channel-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  history.pushState(null, "", `?channel=${encodeURIComponent(at("channel").value)}`);
+  history.pushState(null, "", address({ channel: at("channel").value }));
   fromAddress();
 });
 addEventListener("popstate", fromAddress);
 carryToken([at("vtt"), at("srt"), at("txt")], token, (told) => put(at("notice"), told));
-at("subtitles").addEventListener("change", ({ target }) => {
-  at("lane").hidden = !target.value;
-  draw();
-});
 at("captions-only").addEventListener("click", () => captionsOnly(true));
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;

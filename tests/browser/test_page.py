@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from playwright.async_api import Locator, Page, WebSocketRoute, expect
 
 from stream.core.messages import Action, Gap, Latency, Post, Retract
@@ -230,6 +231,38 @@ async def test_subtitles_are_offered_in_the_languages_that_come(
         await menu.select_option("fr")
         await expect(page.locator("#lane-lines p")).to_have_text("Bonsoir.")
         await expect(page.locator("#lane-lines p")).to_have_attribute("lang", "fr")
+
+
+async def test_subtitles_that_the_address_names_are_shown_as_soon_as_they_come(
+    windows: Windows, studio: Studio
+) -> None:
+    async with windows.blank() as page:
+        await page.goto(studio.url + "?channel=demo&view=captions&subtitles=de")
+        await listens(page, "demo")
+        await studio.say(translation("a", "Bonsoir.", "fr"))
+        await studio.say(translation("a", "Guten Abend.", "de"))
+        await expect(page.locator("#lane-lines p")).to_have_text("Guten Abend.")
+        await expect(page.locator("#lane")).to_be_visible()
+
+
+async def test_chosen_subtitles_outlive_a_reload_and_another_channel(
+    windows: Windows, studio: Studio
+) -> None:
+    async with watching(windows, studio) as page:
+        await studio.say(translation("a", "Bonsoir.", "fr"))
+        await page.get_by_label("Subtitles").select_option("fr")
+        await page.get_by_label("Channel").fill("news")
+        await page.get_by_role("button", name="Watch").click()
+        await listens(page, "news")
+        await expect(page.get_by_label("Subtitles")).to_be_hidden()
+        await expect(page.locator("#lane")).to_be_hidden()
+        await page.reload()
+        await listens(page, "news")
+        await studio.say(replace(translation("b", "Au revoir.", "fr"), channel="news"))
+        await expect(page.locator("#lane-lines p")).to_have_text("Au revoir.")
+        await page.get_by_label("Subtitles").select_option("off")
+        await expect(page.locator("#lane")).to_be_hidden()
+        assert page.url.endswith("?channel=news")
 
 
 async def test_another_channel_shows_nothing_of_the_first(windows: Windows, studio: Studio) -> None:
