@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from bench.energy import energy_counter, metered
 from bench.figures import quantile, row
 from bench.gpu_steps import FRAME_MS, LEFT, Traffic, bytes_of, clocked, operations_of, step_times
+from bench.power import joule_counter, metered
 from training.captions.model import Recogniser
 from workers.engines.conformer.cuda import plain
 from workers.engines.conformer.cuda.network import Network, sizes_of
@@ -85,7 +85,7 @@ def measured(
     traffic = Traffic.make(bench.net, streams, frames, pin=runs.on_gpu)
     if runs.on_gpu:
         runs.capture(frames)
-    with metered(energy_counter() if runs.on_gpu else None) as spent:
+    with metered(joule_counter() if runs.on_gpu else None) as spent:
         times = step_times(runs, traffic, steps, chunk / 1000 if paced else 0.0)
     if not torch.isfinite(traffic.found.phones).all():
         raise ValueError(f"log-probs of {streams} streams are not all finite")

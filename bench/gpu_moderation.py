@@ -24,10 +24,10 @@ import numpy as np
 import torch
 
 from bench.desk import Desk, post_times
-from bench.energy import energy_counter, metered
 from bench.figures import last_line, quantile, row
 from bench.gpu_scores import BATCHES, LENGTHS, Flight, Scorer, launch, operations
 from bench.posts import MOST_PIECES, Readers
+from bench.power import joule_counter, metered
 from training.moderation.model import Encoder, Shape
 
 BUDGET_MS = 100.0
@@ -68,7 +68,7 @@ def offered(scorer: Scorer, readers: Readers, most: int, rate: float, seconds: f
     """One rate, and what became of it."""
     start, arrivals = readers.begin(rate, seconds, seed=int(rate))
     desk = Desk(readers.shelves, most)
-    with metered(energy_counter() if scorer.gpu else None) as spent:
+    with metered(joule_counter() if scorer.gpu else None) as spent:
         answered, batches = answer_all(scorer, readers, desk, start, scorer.labels)
         took = time.monotonic() - start
     read = readers.collect()

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 READING = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits", "--id"]
+
+
+@dataclass(slots=True)
+class Spent:
+    """Filled when the block ends."""
+
+    joules: float | None = None
+
+
+@contextlib.contextmanager
+def metered(joules: Callable[[], float] | None) -> Iterator[Spent]:
+    """What a block takes by a counter."""
+    spent = Spent()
+    began = joules() if joules else 0.0
+    yield spent
+    if joules:
+        spent.joules = joules() - began
 
 
 def joule_counter() -> Callable[[], float] | None:
