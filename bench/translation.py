@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import lzma
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from bench.figures import last_line, row
+from bench.growing import growing
 from bench.simulation import MAX_BATCH, Engine, Load, Simulation
-from stream.core.messages import Rung, Translation
-from workers.core.growing import Growth, erased
+from stream.core.messages import Rung
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Job, Limits, Schedule
 from workers.engines.ctc_translation.engine import Drafting, open_drafting
@@ -43,6 +43,8 @@ DEADLINE_S = 0.15
 ASSUMED = {Rung.DRAFT: 0.92, Rung.VERIFIED: 1.0}
 """A draft's quality beside greedy decoding's, where nothing was measured: the goal."""
 LOADS = (0.3, 0.6, 0.9, 1.2)
+GROWING = 60
+"""Growing captions a language."""
 
 
 def timed(step: Callable[[], object], runs: int) -> float:
@@ -172,42 +174,15 @@ def ladder(
     return found
 
 
-def growing(model: Drafting, lines: Iterable[str], rung: Rung) -> dict[str, float]:
-    """Captions word by word: erased words of the shown text, beside those of the final texts."""
-    taken_back = final_words = 0
-    for line in lines:
-        growth, words = Growth("de"), line.split()
-        for count in range(1, len(words) + 1):
-            before = growth.shown
-            told = Sentence(
-                " ".join(words[:count]),
-                "en",
-                "de",
-                draft=growth.whole,
-                prefix=before.text[: before.stable] if count < len(words) else "",
-            )
-            (said,) = model.translate(rung, [told])
-            shown = growth.revise(said.text) if count < len(words) else growth.finish(said.text)
-            taken_back += erased(before.text, shown.text)
-        final_words += len(growth.shown.text.split())
-    return {"normalised_erasure": round(taken_back / max(final_words, 1), 4)}
+def tested(data: Path, name: str, language: str) -> list[tuple[str, str]]:
+    """Sources and references of a test set."""
+    path = data / "translation" / f"test.{name}.en-{language}.tsv.xz"
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        return [(source, target) for source, target, *_ in map(_columns, lines)]
 
 
-def events(translations: Sequence[Translation]) -> dict[str, float]:
-    """Of translations as a subscriber met them: normalised erasure, and the share that was late."""
-    shown: dict[tuple[str, str], str] = {}
-    taken_back = words = 0
-    for each in translations:
-        key = (each.segment, each.language)
-        taken_back += erased(shown.get(key, ""), each.text)
-        shown[key] = each.text
-        words += len(each.text.split()) if each.final else 0
-    late = sum(each.late for each in translations)
-    return {
-        "translations": len(translations),
-        "normalised_erasure": round(taken_back / max(words, 1), 4),
-        "late": round(late / max(len(translations), 1), 4),
-    }
+def _columns(line: str) -> list[str]:
+    return line.rstrip("\n").split("\t")
 
 
 def quality(model: Drafting, data: Path, most: int) -> dict[str, Any]:
@@ -217,9 +192,7 @@ def quality(model: Drafting, data: Path, most: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     drafted = stood = 0
     for language in model.card.languages:
-        path = data / "translation" / f"test.tatoeba.en-{language}.tsv.xz"
-        with lzma.open(path, "rt", encoding="utf-8") as lines:
-            pairs = [line.rstrip("\n").split("\t")[:2] for line in lines][:most]
+        pairs = tested(data, "tatoeba", language)[:most]
         for rung in model.card.rungs:
             said = [
                 each
@@ -234,6 +207,16 @@ def quality(model: Drafting, data: Path, most: int) -> dict[str, Any]:
                 drafted += sum(each.drafted for each in said)
                 stood += sum(each.accepted for each in said)
     return {**found, "accepted_in_first_pass": round(stood / max(drafted, 1), 4)}
+
+
+def worths(found: dict[str, float], languages: Sequence[str]) -> dict[Rung, float]:
+    """BLEU of each rung beside that of what is verified, or what is assumed."""
+    if not found:
+        return ASSUMED
+    total = {
+        rung: sum(found[f"bleu_{language}_{rung}"] for language in languages) for rung in ASSUMED
+    }
+    return {rung: each / total[Rung.VERIFIED] for rung, each in total.items()}
 
 
 def hub(folder: Path, runs: int) -> dict[str, Any]:
@@ -280,14 +263,17 @@ def main() -> None:
     figures["ms_eight"] = {name: round(took, 2) for name, took in eight.items()}
     for name in one:
         print(row(name, {"ms": round(one[name], 2), "eight": round(eight[name], 2)}))
-    figures["quality_by_rung"] = {str(rung): worth for rung, worth in ASSUMED.items()}
-    figures["ladder"] = ladder(one, eight, ASSUMED, options.seeds)
+    by_rung = worths(figures.get("quality", {}), model.card.languages)
+    figures["quality_by_rung"] = {str(rung): round(each, 3) for rung, each in by_rung.items()}
+    figures["ladder"] = ladder(one, eight, by_rung, options.seeds)
     for each in figures["ladder"]:
         print(row(f"{each['way']} at {each['load']}", each))
     if options.data and not options.random:
-        with lzma.open(options.data / "translation" / "test.captions.en-de.tsv.xz", "rt") as lines:
-            heard = [line.split("\t")[0] for line in lines][:100]
-        figures["growing"] = growing(model, heard, Rung.VERIFIED)
+        for language in model.card.languages:
+            pairs = tested(options.data, "captions", language)
+            found = growing(model, pairs[:: max(1, len(pairs) // GROWING)][:GROWING], language)
+            figures[f"growing_{language}"] = found
+            print(row(f"growing {language}", found), flush=True)
     if options.hub:
         figures["hub_ms"] = hub(options.hub, options.runs)
     print(last_line("translation", figures))

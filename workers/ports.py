@@ -103,6 +103,7 @@ class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
     """A text to be translated.
 
     `draft`     what is on screen already; its first `stable` code points must stand in the answer
+    `growing`   the text goes on: more of `draft` may stand where it is nearly the best
     `glossary`  words and how they are always translated
     `left_s`    seconds until the answer is due, counted from the run's begin: a rung is interrupted
                 between two of its steps, and what there is then is the answer; None: no hurry
@@ -113,6 +114,7 @@ class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
     target: str
     draft: str = ""
     stable: int = 0
+    growing: bool = False
     glossary: dict[str, str] = {}
     left_s: float | None = None
 

@@ -76,7 +76,8 @@ class Rendition:
         Its revision is made from the caption's, so that a replay numbers it alike.
         """
         caption, growth = heard.caption, self.growth
-        shown = growth.finish(said.text) if caption.final else growth.revise(said.text)
+        text = said.text
+        shown = growth.finish(text) if caption.final else growth.revise(text, caption.text)
         return Translation(
             channel=caption.channel,
             segment=caption.segment,

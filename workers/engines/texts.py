@@ -24,6 +24,7 @@ BATCH = 16
 class Sentence:
     """One sentence to translate; `draft` is what is on screen of it, and must begin with `prefix`.
 
+    `growing`: it goes on, and may say what is on screen where that is nearly the best.
     `left` says how many seconds are left (None: as many as it takes).
     """
 
@@ -33,6 +34,7 @@ class Sentence:
     draft: str = ""
     prefix: str = ""
     left: Callable[[], float | None] = lambda: None
+    growing: bool = False
 
 
 class Said(NamedTuple):
@@ -181,7 +183,8 @@ def _sentence(
     question: Render, piece: Piece, shown: tuple[str, str], left: Callable[[], float | None]
 ) -> Sentence:
     draft, prefix = shown
-    return Sentence(piece.text, question.source, question.target, draft, prefix, left)
+    languages, growing = (question.source, question.target), question.growing
+    return Sentence(piece.text, *languages, draft, prefix, left, growing)
 
 
 def _drafts(question: Render) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from workers.core.beam import Beam
 from workers.core.shortcut import Shortcut
 from workers.core.speculative import (
     ACCEPTANCES,
+    RELAXED,
     Acceptance,
     AcceptanceName,
     Best,
@@ -94,7 +95,10 @@ class Drafting:
         if rung is Rung.DRAFT:
             return [Said(vocabulary.text(draft), rung, drafted=len(draft)) for draft in drafts]
         told = self._verify(memory, drafts, sentences)
-        said = [self._said(each, draft) for each, draft in zip(told, drafts, strict=True)]
+        said = [
+            self._said(each, draft, self._acceptance_of(sentence))
+            for each, draft, sentence in zip(told, drafts, sentences, strict=True)
+        ]
         if rung is Rung.REFINED:
             return [
                 self._refined(memory.rows([row]), sentence, verified)
@@ -107,7 +111,7 @@ class Drafting:
         shown = {
             row: self._vocabulary.pieces(each.draft)
             for row, each in enumerate(sentences)
-            if rung is not Rung.DRAFT and len(each.draft) >= COVERS * len(each.text)
+            if rung is not Rung.DRAFT and _is_covered(each)
         }
         missing = [row for row in range(len(sentences)) if row not in shown]
         if missing and (rung is Rung.DRAFT or self._wants_draft(memory, sentences)):
@@ -134,7 +138,7 @@ class Drafting:
                 end=END,
                 limit=limit,
                 prefix=self._vocabulary.pieces(sentence.prefix) if sentence.prefix else (),
-                acceptance=self._acceptance,
+                acceptance=self._acceptance_of(sentence),
             )
             for draft, limit, sentence in zip(drafts, limits, sentences, strict=True)
         ]
@@ -155,11 +159,17 @@ class Drafting:
                 self._shortcut.stood(each.first / len(draft))
         return told
 
-    def _said(self, told: Speculation, draft: Sequence[int]) -> Said:
+    def _acceptance_of(self, sentence: Sentence) -> Acceptance:
+        """What is on screen of a growing text should stay there (Arivazhagan et al. 2020, biased
+        search): nearly the best will do.
+        """
+        return RELAXED if sentence.growing and _is_covered(sentence) else self._acceptance
+
+    def _said(self, told: Speculation, draft: Sequence[int], acceptance: Acceptance) -> Said:
         return Said(
             self._vocabulary.text(told.spliced()),
             Rung.VERIFIED if told.done else Rung.DRAFT,
-            relaxed=self._acceptance.name == "relaxed" and told.accepted > 0,
+            relaxed=acceptance.name == "relaxed" and told.accepted > 0,
             drafted=len(draft),
             accepted=told.first,
             passes=told.passes,
@@ -211,6 +221,10 @@ class _Cache:
             self._kept[:, row, at : at + stood] = new[:, place, :stood]
             self._length[row] = at + stood
         return int(counts.sum())
+
+
+def _is_covered(sentence: Sentence) -> bool:
+    return len(sentence.draft) >= COVERS * len(sentence.text)
 
 
 def limit_of(source_length: int) -> int:
