@@ -18,8 +18,8 @@ from workers.core.surface import (
 
 _ORDER = {rung: place for place, rung in enumerate(Rung)}
 _QUANTILE = 0.95
-_ENOUGH = 20  # ratios: fewer have no 95th percentile
-_FEW = 3
+_ENOUGH = 20  # fewer samples or ratios have no 95th percentile, and hardly a median
+_BEYOND = 2.0
 _RATIOS = 256
 _LONGEST_GAP_S = 1.0
 _MOST_HALVINGS = 3
@@ -40,12 +40,16 @@ class _Cell:
     def refresh(self, spread: float | None) -> bool:
         """Bring both figures up to date; False where neither moved enough to matter.
 
-        The 95th percentile is the window's own as far as that is full, else median times `spread`.
+        The 95th percentile is the window's own as far as that is full, else median times `spread`,
+        but never far above the slowest: a spread learned while silence was cheap says nothing of
+        speech.
         """
         typical_s, high_s = self.window.value(0.5), self.window.value(_QUANTILE)
         if spread is not None:
             share = self.window.fullness
-            high_s = share * high_s + (1 - share) * typical_s * spread
+            most = 1.0 if len(self.window) >= _ENOUGH else _BEYOND
+            guess_s = min(typical_s * spread, most * self.window.value(1.0))
+            high_s = share * high_s + (1 - share) * guess_s
         moved = not (_near(typical_s, self.typical_s) and _near(high_s, self.high_s))
         if moved:
             self.typical_s, self.high_s = typical_s, high_s
@@ -101,7 +105,7 @@ class LatencyProfile:
         self._advance(now)
         place = length_bucket(length), batch_column(batch)
         cell = self._cells.setdefault(rung, {}).setdefault(place, _Cell())
-        if len(cell.window) >= _FEW:
+        if len(cell.window) >= _ENOUGH:
             ratios = self._ratios.setdefault(rung, QuantileWindow(_RATIOS))
             ratios.append(took_s / cell.window.value(0.5))
         cell.window.append(took_s)

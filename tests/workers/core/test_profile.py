@@ -101,3 +101,13 @@ def test_statistics_name_the_cells() -> None:
     profile = LatencyProfile()
     profile.observe(Rung.DRAFT, 4, 9, 0.010, 0.0)
     assert profile.statistics() == {"draft/4/10": 0.010}
+
+
+def test_speech_behind_silence_is_not_believed_to_take_seconds() -> None:
+    """Silence costs a tenth of speech, so the first words are far above the median of silence."""
+    profile = LatencyProfile()
+    took_s = [0.0014] * 3 + [0.061] + [0.018, 0.025] * 10
+    for step, each in enumerate(took_s):
+        profile.observe(Rung.VERIFIED, 2_560, 1, each, step * 0.16)
+        assert profile.predict(Rung.VERIFIED, 2_560, 1) <= 0.061
+    assert profile.predict(Rung.VERIFIED, 2_560, 1) >= 0.025
