@@ -140,6 +140,55 @@ async def test_audio_becomes_partials_and_finals_on_every_gateway(town: Town) ->
         ]
 
 
+async def test_translations_follow_the_captions_to_every_gateway(town: Town) -> None:
+    async with (
+        town.house.worker("translation", engines.TRANSLATION),
+        town.first.speaker() as publisher,
+        town.first.speaker() as subscriber,
+        town.second.speaker() as other,
+    ):
+        programme = Programme(publisher, subscriber, "culture")
+        for reader in (subscriber, other):
+            await reader.ask("subscribed", type="subscribe", channel="culture", languages=["de"])
+        ask = {"type": "open", "channel": "culture", "translate": ["de"], "budget_ms": 60_000}
+        await publisher.ask("opened", **ask)
+        await publish(publisher, 2 * SEGMENT_S)
+        here, there = [await hear_translations(each, 2) for each in (subscriber, other)]
+        await programme.hear_until(final_of(1))
+        await programme.end()
+    assert [without_latency(each) for each in finals_of(here)] == [
+        without_latency(each) for each in finals_of(there)
+    ]
+    assert any(not each["final"] for each in there)
+    for caption, said in zip(programme.finals(), finals_of(there), strict=True):
+        assert said["text"] == f"[de] {caption['text']}"
+        names = ("source_segment", "source_revision", "start", "end")
+        assert [said[name] for name in names] == [
+            caption[name.removeprefix("source_")] for name in names
+        ]
+    ended: set[str] = set()
+    for said in there:
+        assert said["segment"] not in ended, "a partial behind its final"
+        ended |= {said["segment"]} if said["final"] else set()
+
+
+def without_latency(said: Fields) -> Fields:
+    """Each gateway adds its own."""
+    return {name: value for name, value in said.items() if name != "latency"}
+
+
+def finals_of(said: list[Fields]) -> list[Fields]:
+    return [each for each in said if each["final"]]
+
+
+async def hear_translations(reader: Speaker, count: int) -> list[Fields]:
+    """Up to the last of so many finals."""
+    heard: list[Fields] = []
+    while len(finals_of(heard)) < count:
+        heard.append(await reader.hear("translation"))
+    return heard
+
+
 async def test_posts_are_judged_and_texts_get_the_translators_error(town: Town) -> None:
     async with (
         town.house.worker("moderation", engines.MODERATION),
