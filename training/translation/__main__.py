@@ -10,6 +10,7 @@ from .chain import add_all
 from .options import (
     add_device,
     add_preparing,
+    add_real,
     add_shape,
     add_step,
     add_training,
@@ -99,7 +100,7 @@ def _add_student(steps: "Steps") -> None:
     add_training(made)
     made.add_argument("--teacher", type=Path, help="folder of the teacher's checkpoint")
     made.add_argument("--no-teacher", action="store_true", help="start from random weights")
-    made.add_argument("--real", type=float, default=0.1, help="share of real pairs kept")
+    add_real(made)
     made.add_argument("--no-distilled", action="store_true", help="real pairs alone")
     made.add_argument("--no-feedback", action="store_true", help="no self-conditioning")
     made.add_argument("--no-prefixes", action="store_true", help="no cut pairs")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import add_device, add_preparing, add_step
+from .options import add_device, add_preparing, add_real, add_step
 
 if TYPE_CHECKING:
     from .options import Steps
@@ -28,7 +28,8 @@ def add_all(steps: "Steps") -> None:
     made.add_argument("--tiny", action="store_true", help="a small network, to try the way")
     made.add_argument("--teacher-seconds", type=float, default=420.0)
     made.add_argument("--student-seconds", type=float, default=420.0)
-    made.add_argument("--distil-seconds", type=float)
+    made.add_argument("--distil-seconds", type=float, default=300.0, help="at most")
+    add_real(made)
     made.add_argument("--texts", type=int, default=300, help="measured of each set and language")
     made.add_argument("--until", default="measure", help="the last step to run")
     made.add_argument("--pieces", type=int, default=8000, help="size of the vocabulary")
@@ -49,13 +50,13 @@ def _all(arguments: argparse.Namespace) -> None:
         *(["--peak-rate", str(a.peak_rate)] if a.peak_rate else []),
     ]
     limit = ["--limit", str(a.limit)] if a.limit else []
-    until = ["--seconds", str(a.distil_seconds)] if a.distil_seconds else []
+    real = [] if a.real is None else ["--real", str(a.real)]
     data = ["--data", str(a.data)]
     steps: list[tuple[str, list[str]]] = [
         ("prepare", [*data, "--english", str(a.english), "--pieces", str(a.pieces), *limit]),
         ("teacher", ["--seconds", str(a.teacher_seconds), *size, *device, *more]),
-        ("distil", [*until, *device]),
-        ("student", ["--seconds", str(a.student_seconds), *size, *device, *more]),
+        ("distil", ["--seconds", str(a.distil_seconds), *device]),
+        ("student", ["--seconds", str(a.student_seconds), *size, *device, *more, *real]),
         ("hypotheses", device),
         ("score", []),
         ("export", []),

@@ -2,6 +2,7 @@
 text into every language, and the student learns what it said."""
 
 import time
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from .model import Translator
 from .packed import Array, Packed, Pairs, Ragged
 from .pieces import LANGUAGES, TAGS, Ids
 
-#: Texts translated between two looks at the clock.
-PORTION = 60_000
+#: Texts translated between two looks at the clock; few at first, to know the pace early.
+PORTIONS = (3_000, 12_000, 60_000)
+#: Fewer are not worth their start.
+LEAST = 1_000
 
 
 def questions(packed: Packed, seed: int = 0) -> Array:
@@ -35,15 +38,36 @@ def distil(
     asked = questions(packed)[share.rank :: share.world]
     tags = np.array(list(TAGS.values()))
     answers: list[Ids] = []
-    while len(answers) < len(asked):
-        part = asked[len(answers) : len(answers) + PORTION]
+    portions = chain(PORTIONS, repeat(PORTIONS[-1]))
+    count = next(portions)
+    while len(answers) < len(asked) and count:
+        part = asked[len(answers) : len(answers) + count]
         tagged = np.stack([part[:, 0], tags[part[:, 1]]], 1)
         answers += decode_all(net, packed.texts, tagged, "beam", places)
         spent = time.monotonic() - began
-        print(f"{len(answers)} of {len(asked)} texts, {spent:.1f} s", flush=True)
-        if seconds is not None and spent * (1 + PORTION / len(answers)) > seconds:
-            break
+        print(outlook(len(answers), len(asked), spent, seconds), flush=True)
+        count = fitting(next(portions), len(answers), spent, seconds)
     return asked[: len(answers)], answers
+
+
+def fitting(count: int, done: int, spent: float, seconds: float | None) -> int:
+    """How many of the next `count` texts will be done in time at the pace so far; none where it
+    would be too few."""
+    if seconds is None:
+        return count
+    left = int(done / spent * (seconds - spent))
+    return min(count, left) if left >= LEAST else 0
+
+
+def outlook(done: int, asked: int, spent: float, seconds: float | None) -> str:
+    """What the pace so far leads to."""
+    pace = done / spent
+    whole = asked / pace
+    part = "all" if seconds is None or whole <= seconds else f"{100 * seconds / whole:.0f} %"
+    return (
+        f"{done} of {asked} texts, {spent:.1f} s, {pace:.0f} texts/s: "
+        f"all take {whole:.0f} s, {part} will be done"
+    )
 
 
 def is_sound(text_length: int, answer: Ids) -> bool:

@@ -10,6 +10,8 @@ from .pieces import LANGUAGES, Pieces
 
 PREFIX = KINDS.index("prefix")
 DISTILLED = KINDS.index("distilled")
+#: Share of real pairs beside distilled ones of most texts.
+FEW_REAL = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,24 @@ def whole_examples(packed: Packed, pairs: Pairs, balance: float) -> Examples:
     )
 
 
+def real_share(packed: Packed) -> float:
+    """How much of what a student learns should be real pairs: few where the teacher has said most
+    texts in most languages, all of them (1) where it has said less than half."""
+    made = int((packed.pairs.kind == DISTILLED).sum())
+    asked = len(packed.texts) * len(LANGUAGES)
+    return FEW_REAL if 2 * made >= asked else 1.0
+
+
 def mixed(packed: Packed, real_share: float) -> Packed:
-    """Distilled pairs, and of the others so many that they make `real_share` of all."""
+    """Distilled pairs, and of the others so many that they make `real_share` of all; all of them
+    where it is 1."""
     is_made = packed.pairs.kind == DISTILLED
     made, real = np.flatnonzero(is_made), np.flatnonzero(~is_made)
     if not len(made):
         raise ValueError("no distilled pair: the teacher has said nothing sound")
-    count = min(len(real), int(len(made) * real_share / (1 - real_share)))
+    count = len(real)
+    if real_share < 1:
+        count = min(count, int(len(made) * real_share / (1 - real_share)))
     kept = np.random.default_rng(0).permutation(real)[:count]
     pairs = packed.pairs.chosen(np.concatenate([made, kept]))
     return Packed(packed.texts, packed.bare, packed.targets, pairs)

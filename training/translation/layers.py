@@ -3,7 +3,7 @@
 Layers normalise first; positions are rotary (Su et al. 2021); padding is masked by length.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from .shape import Shape
 MASKED = -1e4
 STAGE = 64
 Turn = tuple[Tensor, Tensor]
+Write = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 _EXPORTING = False
 
 
@@ -43,6 +44,16 @@ class Attention(nn.Module):
             k = torch.cat([split_heads(past_keys, self.heads), k], 2)
             v = torch.cat([split_heads(past_values, self.heads), v], 2)
         return self.out(join_heads(attend(q, k, v, bias))), new
+
+    def search(self, x: Tensor, turn: Turn, write: Write, bias: Tensor) -> Tensor:
+        """One more place of each of a row's hypotheses: `x` [B, K, width]. `write` takes their
+        keys and values and gives all that `bias` counts."""
+        query, keys, values = self.project(self.norm(x)).chunk(3, -1)
+        q = rotate(split_heads(query, self.heads), turn)
+        k = rotate(split_heads(keys, self.heads), turn)
+        seen = write(k, split_heads(values, self.heads))
+        out: Tensor = self.out(join_heads(attend(q, *seen, bias)))
+        return out
 
 
 class CrossAttention(nn.Module):
@@ -119,9 +130,13 @@ class DecoderBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         attended, new = self.attention(x, turn, past_bias, past)
         x = x + F.dropout(attended, self.dropout, self.training)
+        return self.onward(x, keys_values, memory_bias), new
+
+    def onward(self, x: Tensor, keys_values: Tensor, memory_bias: Tensor) -> Tensor:
+        """What follows a block's self-attention."""
         crossed = self.cross(x, keys_values, memory_bias)
         x = x + F.dropout(crossed, self.dropout, self.training)
-        return x + F.dropout(self.feedforward(x), self.dropout, self.training), new
+        return x + F.dropout(self.feedforward(x), self.dropout, self.training)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ guess is fed back (deep supervision with argmax feedback: Huang et al. 2022). Th
 ordinary causal one. One table embeds both languages and scores the outputs of both.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from .layers import DecoderBlock, EncoderBlock, length_bias, likeliest, look_up, rotation, step_bias
+from .past import Past
 from .shape import Shape
 
 
@@ -147,6 +149,20 @@ class Decoder(nn.Module):
             x, new = block.step(x, turn, keys_values[number], memory_bias, past[number], bias)
             news.append(new)
         return self.norm(x), torch.stack(news)
+
+    def search(
+        self, x: Tensor, at: int, keys_values: Tensor, memory_bias: Tensor, past: Past
+    ) -> Tensor:
+        """One more place, `at`, of B sources' K hypotheses: `x` [B, K, width] to states of the
+        same shape; `keys_values` [layers, B, S, 2*width] are there once a source."""
+        turn = rotation(torch.arange(at, at + 1, device=x.device)[None], self.half_head)
+        past.begin(at)
+        for number, block in enumerate(self.blocks):
+            assert isinstance(block, DecoderBlock)
+            x = x + block.attention.search(x, turn, partial(past.write, number), past.bias)
+            x = block.onward(x, keys_values[number], memory_bias)
+        out: Tensor = self.norm(x)
+        return out
 
 
 class Shaped(nn.Module):

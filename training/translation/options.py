@@ -96,3 +96,18 @@ def add_step(steps: "Steps", name: str, summary: str) -> argparse.ArgumentParser
 def add_preparing(step: argparse.ArgumentParser) -> None:
     step.add_argument("--english", type=int, default=60_000, help="sentences to translate anew")
     step.add_argument("--limit", type=int, help="keep so many pairs only, to try the way")
+
+
+def add_real(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--real",
+        type=_share,
+        help="share of real pairs; by itself 0.1, or 1 (all) if less than half is distilled",
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"share is {share}, expected 0 to 1")
+    return share

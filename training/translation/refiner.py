@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Batch
-from .decode import FORBIDDEN
+from .beam import FORBIDDEN
 from .layers import DecoderBlock, length_bias, rotation
 from .losses import plain_loss
 from .model import Shaped, Translator

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .decode import ASK_EVERY, FORBIDDEN
+from .beam import ASK_EVERY, FORBIDDEN
 from .model import Translator
 from .packed import Array
 from .pieces import BEGIN, BLANK, END, Ids, collapse

@@ -11,10 +11,18 @@ from training.captions.batches import Share
 from training.captions.checkpoint import load_checkpoint
 
 from .distil import distil, save_answers, with_answers
-from .examples import Examples, mixed, prefix_examples, whole_examples, word_starts
+from .examples import (
+    DISTILLED,
+    Examples,
+    mixed,
+    prefix_examples,
+    real_share,
+    whole_examples,
+    word_starts,
+)
 from .model import Translator
 from .packed import Packed, load_packed
-from .pieces import Pieces
+from .pieces import LANGUAGES, Pieces
 from .recipe import Job, Recipe, StudentWeights
 from .shape import Shape
 from .tasks import Learning, Teaching
@@ -70,10 +78,11 @@ def distil_texts(
 
 @dataclass(frozen=True)
 class Schooling:
-    """How a student is taught; without distilled translations it learns the real pairs alone."""
+    """How a student is taught; without distilled translations it learns the real pairs alone.
+    The share of real pairs follows from how much was distilled unless it is given."""
 
     teacher: Path | None = None
-    real_share: float = 0.1
+    real_share: float | None = None
     feed_back: bool = True
     distilled: bool = True
     weights: StudentWeights | None = None
@@ -95,8 +104,18 @@ def schooled(work: Path, recipe: Recipe, way: Schooling) -> Data:
     packed = load_packed(work / "train.npz")
     files = sorted(work.glob("distilled-*.npz"))
     if files and way.distilled:
-        packed = mixed(with_answers(packed, files), way.real_share)
+        packed = with_answers(packed, files)
+        share = real_share(packed) if way.real_share is None else way.real_share
+        made, packed = packed, mixed(packed, share)
+        print(_told(made, packed), flush=True)
     return _data(work, packed, recipe)
+
+
+def _told(made: Packed, chosen: Packed) -> str:
+    distilled = int((made.pairs.kind == DISTILLED).sum())
+    asked = len(made.texts) * len(LANGUAGES)
+    real = len(chosen.pairs) - distilled
+    return f"{distilled} of {asked} translations distilled, {real} real pairs beside them"
 
 
 def inherit(net: Translator, teacher: dict[str, torch.Tensor]) -> int:

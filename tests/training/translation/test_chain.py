@@ -1,5 +1,6 @@
 """A step that falls over is begun once more, plainly, and goes on where it had come to."""
 
+import argparse
 import subprocess
 from pathlib import Path
 
@@ -46,3 +47,17 @@ def test_other_steps_are_not_tried_again(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(chain, "_run", Falling(None))
     with pytest.raises(subprocess.CalledProcessError):
         chain._insist(["distil", "--seconds", "90"], tmp_path, 1)
+
+
+def test_the_share_of_real_pairs_reaches_the_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = {}
+    monkeypatch.setattr(chain, "_insist", lambda given, *_: typed.update({given[0]: given}))
+    parser = argparse.ArgumentParser()
+    chain.add_all(parser.add_subparsers())
+    whole = ["all", "--data", "d", "--work", str(tmp_path), "--device", "cpu"]
+    arguments = parser.parse_args([*whole, "--until", "student", "--real", "1"])
+    arguments.run(arguments)
+    assert typed["student"][-2:] == ["--real", "1.0"]
+    assert typed["distil"][-4:] == ["--seconds", "300.0", "--device", "cpu"]

@@ -7,9 +7,17 @@ pytest.importorskip("torch")
 
 import torch
 
-from training.translation.decode import Search, decode_all
-from training.translation.distil import is_sound, questions, save_answers, with_answers
-from training.translation.examples import DISTILLED, mixed
+from training.translation.beam import Search, largest
+from training.translation.decode import decode_all
+from training.translation.distil import (
+    fitting,
+    is_sound,
+    outlook,
+    questions,
+    save_answers,
+    with_answers,
+)
+from training.translation.examples import DISTILLED, mixed, real_share
 from training.translation.model import Translator
 from training.translation.packed import Packed, Pairs, Ragged, load_packed
 from training.translation.pieces import BEGIN, END, Ids
@@ -64,6 +72,56 @@ def test_a_beam_knows_the_score_of_what_it_found(net: Translator) -> None:
             assert search.best[row].item() == pytest.approx(mean, abs=1e-4)
 
 
+def plain_beam(net: Translator, row: int, beam: int) -> Ids:
+    """The same search over one row by lists, every hypothesis decoded anew at each step."""
+    size = int(LENGTH[row])
+    length = LENGTH[row : row + 1]
+    memory = net.encode(SOURCE[row : row + 1, :size], length)
+    alive: list[tuple[float, Ids]] = [(0.0, [BEGIN])]
+    ended: list[tuple[float, Ids]] = []
+    for _ in range(size * 3 // 2 + 10):
+        found = []
+        for score, said in alive:
+            logits = (net.decode(torch.tensor([said]), memory, length) @ net.table.T)[0, -1]
+            logits[[0, 1, 3, 4, 5, 6, 7]] = -torch.inf
+            found += [
+                (score + s, [*said, i]) for i, s in enumerate(logits.log_softmax(-1).tolist())
+            ]
+        found.sort(key=lambda each: -each[0])
+        ended += [(s / (len(t) - 1), t) for s, t in found[:beam] if t[-1] == END]
+        if len(ended) >= beam:
+            break
+        alive = [(s, t) for s, t in found[: 2 * beam] if t[-1] != END][:beam]
+    return max(ended)[1][1:-1] if ended else alive[0][1][1:]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("beam", [1, 2, 4])
+def test_a_beam_is_what_a_plain_one_finds(net: Translator, beam: int) -> None:
+    found = Search(net, SOURCE, LENGTH, beam).run()
+    assert found == [plain_beam(net, row, beam) for row in range(len(SOURCE))]
+
+
+@torch.no_grad()
+def test_rows_that_are_over_leave_and_change_nothing(net: Translator) -> None:
+    chance = torch.Generator().manual_seed(3)
+    source = torch.randint(8, 40, (12, 9), generator=chance)
+    length = torch.tensor([1, 2, 3, 9] * 3)
+    search = Search(net, source, length, 3)
+    together = search.run()
+    assert len(search.rows.row) < len(source)
+    alone = [Search(net, source[i : i + 1], length[i : i + 1], 3).run()[0] for i in range(12)]
+    assert together == alone
+
+
+def test_the_largest_are_found_in_two_stages() -> None:
+    scores = torch.randn(3, 4, 320, generator=torch.Generator().manual_seed(0))
+    scores[:, 1, 64:96] += 5  # all of them in one part
+    found, wanted = largest(scores, 8), scores.topk(8, -1)
+    assert torch.equal(found[0], wanted.values)
+    assert torch.equal(found[1], wanted.indices)
+
+
 @pytest.mark.parametrize("how", ["draft", "greedy", "beam"])
 def test_answers_do_not_depend_on_who_shares_a_batch(net: Translator, how: str) -> None:
     texts = Ragged.of([[9, 10, 11], [20, 21, 22, 23], [30], [9, 10, 11]])
@@ -115,3 +173,23 @@ def test_answers_become_pairs_among_the_real_ones(tmp_path) -> None:  # type: ig
     with pytest.raises(ValueError, match="no distilled pair"):
         mixed(made, 0.1)
     assert len(mixed(joined, 0.5).pairs) == 4
+
+
+def test_where_little_was_distilled_all_real_pairs_stay(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    made, path = packed(), tmp_path / "distilled-0.npz"
+    asked = questions(made)
+    for said, share, pairs in ((4, 1.0, 6), (5, 0.1, 5)):
+        save_answers(path, made, asked[:said], [[30]] * said)
+        joined = with_answers(made, [path])
+        assert real_share(joined) == share
+        assert len(mixed(joined, real_share(joined)).pairs) == pairs
+
+
+def test_only_what_the_time_allows_is_translated() -> None:
+    assert fitting(60_000, 3_000, 1.0, None) == 60_000
+    assert fitting(60_000, 3_000, 1.0, 100.0) == 60_000
+    assert fitting(60_000, 3_000, 1.0, 11.0) == 30_000
+    assert fitting(60_000, 3_000, 1.0, 1.2) == 0
+    assert "300 texts/s" in outlook(3_000, 90_000, 10.0, 60.0)
+    assert "all take 300 s, 20 % will be done" in outlook(3_000, 90_000, 10.0, 60.0)
+    assert "all will be done" in outlook(3_000, 90_000, 10.0, 300.0)

@@ -11,7 +11,7 @@ pytest.importorskip("onnxscript")
 
 import torch
 
-from training.translation.decode import Search
+from training.translation.beam import Search
 from training.translation.export import (
     WEIGHTS,
     WeightsFile,

@@ -6,7 +6,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from training.translation.decode import Search, draft
+from training.translation.beam import Search
+from training.translation.decode import draft
 from training.translation.model import Translator
 from training.translation.pieces import END, TAGS, Ids
 from training.translation.replay import Drafting, Greedy

@@ -1,0 +1,150 @@
+"""Beam search on the device that trains, thousands of hypotheses at once; of one it is greedy."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from .layers import length_bias
+from .model import Translator
+from .past import Past
+from .pieces import BEGIN, BLANK, END, MASK, UNKNOWN, Ids
+
+#: Pieces that no translation holds.
+FORBIDDEN = [BLANK, BEGIN, UNKNOWN, *range(END + 2, MASK + 1)]
+#: How often the host asks which rows are over: asking waits for the device.
+ASK_EVERY = 4
+#: Rows that are over leave the batch when so much of it is over.
+SHRINK_AT = 0.25
+PART = 32
+
+
+@dataclass
+class Rows:
+    """What changes of the B rows that are searched, and whose they are (`row`).
+
+    `tokens` [B, K, limit + 1] begin with BEGIN; `scores` [B, K] are sums of log-probs; `best` [B]
+    is the score of `best_tokens` [B, limit], `ended` [B] how many hypotheses have ended;
+    `open_tokens` is the best at the row's own limit."""
+
+    row: Tensor
+    limits: Tensor
+    tokens: Tensor
+    scores: Tensor
+    best: Tensor
+    best_tokens: Tensor
+    open_tokens: Tensor
+    ended: Tensor
+
+    @classmethod
+    def begin(cls, limits: Tensor, beam: int) -> "Rows":
+        rows, limit, device = len(limits), int(limits.max()), limits.device
+        tokens = torch.full((rows, beam, limit + 1), BLANK, device=device)
+        tokens[:, :, 0] = BEGIN
+        scores = torch.full((rows, beam), -torch.inf, device=device)
+        scores[:, 0] = 0.0
+        nothing = torch.full((rows, limit), BLANK, device=device)
+        row = torch.arange(rows, device=device)
+        best, ended = torch.full_like(scores[:, 0], -torch.inf), torch.zeros_like(row)
+        return cls(row, limits, tokens, scores, best, nothing, nothing.clone(), ended)
+
+    def chosen(self, index: Tensor) -> "Rows":
+        return Rows(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+class Search:
+    """B sources, K hypotheses each; `length_power` divides scores by length to its power. A row's
+    limit is half as long again as its source, and ten pieces."""
+
+    def __init__(
+        self, net: Translator, source: Tensor, length: Tensor, beam: int, length_power: float = 1.0
+    ) -> None:
+        self.net, self.beam, self.power = net, beam, length_power
+        self.keys_values = net.decoder.remember(net.encode(source, length))
+        self.memory_bias = length_bias(length, source.shape[1])
+        self.rows = Rows.begin(length * 3 // 2 + 10, beam)
+        self.said = self.rows.best_tokens.clone()
+        self.best = self.rows.best.clone()
+        self.limit = self.said.shape[1]
+        self.past = Past(net.shape, len(length), beam, self.limit, self.keys_values)
+        self.forbidden = torch.tensor(FORBIDDEN, device=source.device)
+
+    def run(self) -> list[Ids]:
+        for at in range(self.limit):
+            self._step(at)
+            if at % ASK_EVERY == ASK_EVERY - 1 and not self._shrink(at):
+                break
+        self._settle()
+        return [[i for i in row if i != BLANK] for row in self.said.tolist()]
+
+    def _shrink(self, at: int) -> int:
+        """Lets rows go that are over, if they are many; how many are not over."""
+        rows = self.rows
+        going = ((rows.ended < self.beam) & (rows.limits > at + 1)).nonzero()[:, 0]
+        if 0 < len(going) <= (1 - SHRINK_AT) * len(rows.row):
+            self._settle()
+            self.rows = rows.chosen(going)
+            self.past.keep(going)
+            self.keys_values = self.keys_values[:, going]
+            self.memory_bias = self.memory_bias[going]
+        return len(going)
+
+    def _settle(self) -> None:
+        """A row that never ended gives what its best hypothesis had at its limit."""
+        rows = self.rows
+        open_ended = torch.isinf(rows.best)[:, None]
+        self.said[rows.row] = torch.where(open_ended, rows.open_tokens, rows.best_tokens)
+        self.best[rows.row] = rows.best
+
+    def _log_probs(self, at: int) -> Tensor:
+        net = self.net
+        x = net.embed(self.rows.tokens[:, :, at])
+        states = net.decoder.search(x, at, self.keys_values, self.memory_bias, self.past)
+        logits = (states @ net.table.T).float()
+        logits.index_fill_(2, self.forbidden, -torch.inf)
+        return logits.log_softmax(-1)
+
+    def _step(self, at: int) -> None:
+        beam, rows = self.beam, self.rows
+        # the best of a row's hypotheses lie among the best of each
+        top, piece = largest(self._log_probs(at), 2 * beam)
+        scores, index = (rows.scores[:, :, None] + top).flatten(1).topk(2 * beam, -1)
+        parent, piece = index // (2 * beam), piece.flatten(1).gather(1, index)
+        over = piece == END
+        self._keep_ended(at, scores[:, :beam], parent[:, :beam], over[:, :beam])
+        rows.scores, order = scores.masked_fill(over, -torch.inf).topk(beam, -1)
+        parent, piece = parent.gather(1, order), piece.gather(1, order)
+        rows.tokens = rows.tokens[_numbers(parent), parent]
+        rows.tokens[:, :, at + 1] = piece
+        self.past.follow(parent)
+        at_limit = (rows.limits == at + 1)[:, None]
+        rows.open_tokens = torch.where(at_limit, rows.tokens[:, 0, 1:], rows.open_tokens)
+
+    def _keep_ended(self, at: int, scores: Tensor, parent: Tensor, over: Tensor) -> None:
+        rows = self.rows
+        value = torch.where(over, scores / (at + 1) ** self.power, -torch.inf)
+        closed = (rows.ended >= self.beam) | (rows.limits <= at)
+        best, place = value.masked_fill(closed[:, None], -torch.inf).max(-1)
+        better = best > rows.best
+        rows.best = torch.where(better, best, rows.best)
+        winner = parent.gather(1, place[:, None])
+        text = rows.tokens[_numbers(winner), winner, 1:][:, 0]
+        text[:, at:] = BLANK
+        rows.best_tokens = torch.where(better[:, None], text, rows.best_tokens)
+        rows.ended = rows.ended + over.sum(-1)
+
+
+def _numbers(rows: Tensor) -> Tensor:
+    return torch.arange(len(rows), device=rows.device)[:, None]
+
+
+def largest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest of [..., pieces] and their places, in two stages: they lie in the parts
+    whose own largest are the largest. `topk` alone reads a long row once for each byte."""
+    if scores.shape[-1] % PART or scores.shape[-1] // PART < count:
+        return scores.topk(count, -1)
+    parts = scores.unflatten(-1, (-1, PART))
+    part = parts.amax(-1).topk(count, -1).indices
+    within = parts.gather(-2, part[..., None].expand(*part.shape, PART)).flatten(-2)
+    top, place = within.topk(count, -1)
+    return top, part.gather(-1, place // PART) * PART + place % PART
