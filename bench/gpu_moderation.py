@@ -189,7 +189,8 @@ def main() -> None:
     bench = Bench(options)
     texts = json.loads(options.texts.read_text())
     net = load(options.checkpoint, options.small)
-    labels, failed = net.head.out_features, 0
+    labels = net.head.out_features
+    failed: list[str] = []
     scorer = Scorer(copy.deepcopy(net), options.device)
     parts: list[Callable[[], object]] = [
         lambda: bench.tell("against float32", exactness(scorer, net, texts[:256])),
@@ -199,11 +200,12 @@ def main() -> None:
     for part in parts:
         try:
             part()
-        except Exception:  # what was measured so far is worth the run
+        except Exception as error:  # what was measured so far is worth the run
             traceback.print_exc(file=sys.stdout)
-            failed += 1
-    print(last_line("gpu_moderation", {**bench.figures, "failed_parts": failed}))
-    sys.exit(bool(failed))
+            failed.append(f"{type(error).__name__}: {error}")
+    print(last_line("gpu_moderation", {**bench.figures, "failed_parts": len(failed)}))
+    if failed:
+        sys.exit(f"error: {len(failed)} of {len(parts)} parts failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from traceback import format_exception_only
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ CONTEXT = get_context("spawn")
 MOST_PIECES = 64
 MOST_WINDOWS = 4
 TAKEN_AT_ONCE = 16
+LONGEST_START_S = 120
 
 
 class Round(NamedTuple):
@@ -60,8 +63,37 @@ class Shelf:
         return count, pieces, lengths, np.frombuffer(self.posts, np.int32)
 
 
+class ReaderError(RuntimeError):
+    """A process that reads has ended; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """What a process says last: the last line of its traceback."""
+
+    why: str
+
+
 def serve(pipe: Connection, shelf: Shelf, texts: Sequence[str]) -> None:
     """A process: rounds come through the pipe, None ends it."""
+    try:
+        read_rounds(pipe, shelf, texts)
+    except Exception as error:  # whoever waits for it must hear of anything
+        pipe.send(Fallen(format_exception_only(error)[-1].strip()))
+
+
+def receive(pipe: Connection) -> Any:
+    """What a process says; `ReaderError` where it has ended."""
+    try:
+        said = pipe.recv()
+    except EOFError:
+        raise ReaderError("a reader has ended without a word") from None
+    if isinstance(said, Fallen):
+        raise ReaderError(f"a reader has ended: {said.why}")
+    return said
+
+
+def read_rounds(pipe: Connection, shelf: Shelf, texts: Sequence[str]) -> None:
     from stream.core.messages import Rung
     from workers.engines.cascade import make_engine, worst_windows
     from workers.engines.cascade_pieces import BEGIN, END
@@ -116,12 +148,21 @@ class Readers:
             mine = [*texts[turn:], *texts[:turn]]
             process = CONTEXT.Process(target=serve, args=(there, shelf, mine), daemon=True)
             process.start()
+            # its own end only: else nobody would see that it has ended
+            there.close()
             self._pipes.append(here)
             self._processes.append(process)
+        try:
+            self._wait()
+        except ReaderError:
+            self.close()
+            raise
+
+    def _wait(self) -> None:
         for pipe in self._pipes:
-            if not pipe.poll(120):
-                raise RuntimeError("a reader has not begun within 120 s")
-            pipe.recv()
+            if not pipe.poll(LONGEST_START_S):
+                raise ReaderError(f"a reader has not begun within {LONGEST_START_S} s")
+            receive(pipe)
 
     def begin(self, rate: float, seconds: float, seed: int) -> tuple[float, list[Any]]:
         """Poisson arrivals of `rate` posts a second in all: when they start, and each process's."""
@@ -133,7 +174,7 @@ class Readers:
         for pipe in self._pipes:
             pipe.send("clear")
         for pipe in self._pipes:
-            pipe.recv()
+            receive(pipe)
         start = time.monotonic() + 0.1
         for pipe, each in zip(self._pipes, arrivals, strict=True):
             pipe.send(Round(start, each))
@@ -144,10 +185,11 @@ class Readers:
         return all(pipe.poll() for pipe in self._pipes)
 
     def collect(self) -> list[Read]:
-        return [pipe.recv() for pipe in self._pipes]
+        return [receive(pipe) for pipe in self._pipes]
 
     def close(self) -> None:
         for pipe in self._pipes:
-            pipe.send(None)
+            with suppress(OSError):  # it has ended already
+                pipe.send(None)
         for process in self._processes:
             process.join(5)
