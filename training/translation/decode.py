@@ -80,6 +80,6 @@ def say_all(
 
 def _fitting(lengths: Array, places: int, width: int) -> int:
     """How many rows, shortest first, go together, all as long as the last of them."""
-    most = max(1, min(places // int(lengths[0]), MOST_ROWS) // width)
-    longest = int(lengths[:most][-1])
-    return max(1, min(most, places // longest // width))
+    lengths = lengths[: MOST_ROWS // width]
+    rows = np.arange(len(lengths)) + 1
+    return max(1, int((rows * lengths * width <= places).sum()))

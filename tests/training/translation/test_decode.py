@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 import torch
 
 from training.translation.beam import Search, largest
-from training.translation.decode import decode_all
+from training.translation.decode import _fitting, decode_all
 from training.translation.distil import (
     fitting,
     is_sound,
@@ -130,6 +130,18 @@ def test_answers_do_not_depend_on_who_shares_a_batch(net: Translator, how: str) 
     alone = decode_all(net, texts, asked, how, places=1)
     assert together == alone
     assert together[0] == together[3]
+
+
+def test_a_batch_holds_no_more_places_than_asked() -> None:
+    lengths = np.array([3, 3, 4, 9, 30])
+    assert [_fitting(lengths, places, 2) for places in (1, 12, 24, 71, 72, 300)] == [
+        1,
+        2,
+        3,
+        3,
+        4,
+        5,
+    ]
 
 
 def test_an_unsound_answer_is_seen() -> None:
