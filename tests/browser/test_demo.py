@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -20,6 +22,7 @@ async def test_the_demo_in_a_browser(windows: Windows) -> None:
         async with windows.blank() as page:
             await page.goto(f"http://127.0.0.1:{port}/?channel=demo")
             await watch(page)
+            await read_in_german(page)
             await post(page)
         assert await command.end() == 0
 
@@ -29,6 +32,15 @@ async def watch(page: Page) -> None:
     transcript = page.locator("#transcript .line").first
     await expect(transcript).to_contain_text("little work was finished", timeout=SPEECH_MS)
     await expect(transcript).to_contain_text(" ms")
+
+
+async def read_in_german(page: Page) -> None:
+    """By the model that ships; the demo asks for every language that it offers."""
+    menu = page.get_by_label("Subtitles")
+    await expect(menu.locator("option")).to_have_text(["off", "Deutsch", "français", "español"])
+    await menu.select_option("de")
+    words = re.compile(r"\b(die|der|das|und|ist|war|es|für|sie)\b", re.IGNORECASE)
+    await expect(page.locator("#lane-lines")).to_contain_text(words, timeout=SPEECH_MS)
 
 
 async def post(page: Page) -> None:
