@@ -1,10 +1,15 @@
 /** A list that keeps its newest rows, and stays at its end while the reader is there. */
 export class Roll {
   #rows = new Map();
+  #atEnd = true;
 
   constructor(list, limit) {
     this.list = list;
     this.limit = limit;
+    list.addEventListener("scroll", () => {
+      this.#atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    });
+    new ResizeObserver(() => this.#follow()).observe(list);
   }
 
   get(key) {
@@ -21,15 +26,18 @@ export class Roll {
 
   /** Run what changes rows' heights. */
   change(act) {
-    const { list } = this;
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     act();
-    if (atEnd) list.scrollTop = list.scrollHeight;
+    this.#follow();
   }
 
   clear() {
     this.#rows.clear();
     this.list.replaceChildren();
+    this.#atEnd = true;
+  }
+
+  #follow() {
+    if (this.#atEnd) this.list.scrollTop = this.list.scrollHeight;
   }
 
   #remove(key) {

@@ -50,13 +50,12 @@ async def say(page: Page, author: str, text: str) -> None:
 
 
 async def wait_for_speech(page: Page) -> None:
-    """A sentence is under way, and so is its translation; the machine has time for good words."""
+    """A sentence is under way, and so is its translation."""
     await page.wait_for_function(
         """() => {
             const words = (of) => (document.querySelector(of)?.textContent ?? "").split(" ").length;
             return words("#lines p:last-child") > 6 && words("#lane-lines p:last-child") > 5
-                && words("#lines p:last-child .unsettled") > 1
-                && document.getElementById("degraded").hidden;
+                && words("#lines p:last-child .unsettled") > 1;
         }""",
         timeout=SPEECH_MS,
     )

@@ -310,6 +310,21 @@ async def test_only_finals_are_announced(windows: Windows, studio: Studio) -> No
         assert await announced.locator("p").count() == 5
 
 
+async def test_a_list_that_becomes_lower_stays_at_its_end(windows: Windows, studio: Studio) -> None:
+    """As when the first post waits at the desk, which then takes its room."""
+    async with watching(windows, studio) as page:
+        for number in range(20):
+            await studio.say(final(f"s{number}", f"Sentence {number}."))
+        last = page.locator("#transcript .text").last
+        await expect(last).to_have_text("Sentence 19.")
+        await page.set_viewport_size({"width": 1280, "height": 1400})
+        await page.set_viewport_size({"width": 1280, "height": 700})
+        await expect(last).to_be_in_viewport()
+        await studio.say(final("s20", "Sentence 20."))
+        await expect(last).to_have_text("Sentence 20.")
+        await expect(last).to_be_in_viewport()
+
+
 async def test_the_page_does_not_grow(windows: Windows, studio: Studio) -> None:
     async with watching(windows, studio) as page:
         for number in range(150):
