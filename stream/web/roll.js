@@ -2,11 +2,13 @@
 export class Roll {
   #rows = new Map();
   #atEnd = true;
+  #height = 0;
 
   constructor(list, limit) {
     this.list = list;
     this.limit = limit;
     list.addEventListener("scroll", () => {
+      if (list.clientHeight !== this.#height) return;  // nobody scrolled: the list became lower
       this.#atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     });
     new ResizeObserver(() => this.#follow()).observe(list);
@@ -37,6 +39,7 @@ export class Roll {
   }
 
   #follow() {
+    this.#height = this.list.clientHeight;
     if (this.#atEnd) this.list.scrollTop = this.list.scrollHeight;
   }
 

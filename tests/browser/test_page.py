@@ -13,7 +13,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 from playwright.async_api import Locator, Page, WebSocketRoute, expect
 
-from stream.core.messages import Action, Gap, Latency, Post, Retract
+from stream.core.messages import Action, Gap, Latency, Post, Retract, Review
 from tests.browser.messages import caption, final, translation
 from tests.browser.studio import Studio, on_air
 from tests.browser.window import Windows
@@ -311,17 +311,19 @@ async def test_only_finals_are_announced(windows: Windows, studio: Studio) -> No
 
 
 async def test_a_list_that_becomes_lower_stays_at_its_end(windows: Windows, studio: Studio) -> None:
-    """As when the first post waits at the desk, which then takes its room."""
-    async with watching(windows, studio) as page:
+    """As when a post waits at the desk, which then takes its room."""
+    async with watching(windows, studio, viewport={"width": 1280, "height": 1250}) as page:
         for number in range(20):
-            await studio.say(final(f"s{number}", f"Sentence {number}."))
-        last = page.locator("#transcript .text").last
-        await expect(last).to_have_text("Sentence 19.")
-        await page.set_viewport_size({"width": 1280, "height": 1400})
-        await page.set_viewport_size({"width": 1280, "height": 700})
+            await studio.say(Post(channel="demo", post=f"p{number}", author="a", text=f"{number}"))
+        last = page.locator("#posts .text").last
+        await expect(last).to_have_text("19")
+        waiting = Review(channel="demo", post="r", author="Bo", text="Hm.", reasons=("rude",))
+        await studio.say(replace(waiting, action=Action.REVIEW, labels={"toxic": 0.6}))
+        await expect(last).to_have_text("Hm.")
+        await expect(page.locator("#count-review")).to_have_text("1")
         await expect(last).to_be_in_viewport()
-        await studio.say(final("s20", "Sentence 20."))
-        await expect(last).to_have_text("Sentence 20.")
+        await studio.say(Post(channel="demo", post="q", author="a", text="20"))
+        await expect(last).to_have_text("20")
         await expect(last).to_be_in_viewport()
 
 
