@@ -29,12 +29,17 @@ TEXTS = ["what a lovely evening", "you are all bad", "see you tomorrow at eight"
 
 @dataclass
 class Answers:
-    """Milliseconds at the client: verdicts by an engine, and those of the channel's policy."""
+    """Milliseconds at the client: verdicts by an engine, and those of the channel's policy.
+
+    `served_late`: over the budget by the service's own clock, from a request's arrival to the
+    write of its answer.
+    """
 
     asked: int = 0
     judged: list[float] = field(default_factory=list)
     fallen_back: list[float] = field(default_factory=list)
     refused: int = 0
+    served_late: int = 0
 
     def figures(self) -> dict[str, Any]:
         every = self.judged + self.fallen_back
@@ -45,6 +50,7 @@ class Answers:
             "in_budget": round(in_budget / max(1, self.asked), 5),
             "judged": round(len(self.judged) / max(1, self.asked), 4),
             "refused": self.refused,
+            "served_late": self.served_late,
             **summary(every),
         }
 
@@ -114,6 +120,7 @@ async def _receive(client: Client, sent: dict[str, float], answers: Answers) -> 
     if isinstance(message, Verdict):
         took_ms = (time.monotonic() - sent.pop(message.id)) * 1000
         by_policy = message.rung is Rung.REPEAT
+        answers.served_late += message.late or message.latency.total_ms > BUDGET_MS
         (answers.fallen_back if by_policy else answers.judged).append(took_ms)
 
 
