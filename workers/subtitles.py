@@ -20,7 +20,6 @@ from stream.core.sequence import Sequence
 from workers.core.growing import Growth
 from workers.core.jobs import Job
 from workers.core.ladder import above
-from workers.core.pieces import cut
 from workers.ports import Card, Render, Rendered
 from workers.rendition import Heard, Key, Rendition, publication, to_be_corrected
 from workers.role import Catalogue, Outcome, Publication, Timing, Told
@@ -80,14 +79,15 @@ class Subtitles:
         line = self._line_of(job)
         if line is None or line.is_done or (line.final is not None and not job.final):
             return None
-        heard = line.asked[job.id] = line.heard
+        heard, growth = line.heard, line.growth
+        line.asked[job.id] = heard
         hurried = job.deadline <= heard.deadline
         return Render(
             text=heard.caption.text,
             source=base(heard.caption.language),
             target=line.key.language,
-            draft=line.growth.whole,
-            stable=_stable(line, job),
+            draft=growth.whole,
+            stable=growth.kept(heard.caption.text) if job.final else growth.shown.stable,
             growing=not job.final,
             glossary=self._catalogue.of(line.key.channel).glossary,
             left_s=max(0.0, job.deadline - now - GUARD_S) if hurried else None,
@@ -284,11 +284,3 @@ class Subtitles:
         for line in tuple(self._channels[name].lines.values()):
             self._remove(line)
         del self._channels[name]
-
-
-def _stable(line: Rendition, job: Job) -> int:
-    """Of `draft`. A final of several sentences begins anew: what is settled knows no borders."""
-    if not job.final:
-        return line.growth.shown.stable
-    text = line.heard.caption.text
-    return line.growth.kept(text) if sum(not piece.copy for piece in cut(text)) == 1 else 0

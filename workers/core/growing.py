@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from workers.core.pieces import cut
+
 HELD_BACK = 6
 _WORD = re.compile(r"[\w']+")
 _WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "zh"})
@@ -57,7 +59,12 @@ class Growth:
         return self.shown
 
     def kept(self, source: str) -> int:
-        """How many leading code points of `whole` the translation of the final text begins with."""
+        """How many leading code points of `whole` the translation of the final text begins with.
+
+        One of several sentences begins anew: what was settled knew nothing of their borders.
+        """
+        if sum(not piece.copy for piece in cut(source)) != 1:
+            return 0
         known = _common(self._source, _words(source))
         settled = [count for words, count in self._grounds if words <= known]
         return len(self._gap.join(self._settled[: max(settled, default=0)]))

@@ -43,6 +43,7 @@ def test_the_final_goes_on_behind_what_rests_on_words_that_still_stand() -> None
     assert growth.kept("The dog barks, loud.") == len("der Hund bellt")
     assert growth.kept("The dogs bark.") == 0
     assert growth.kept("A dog barks loud.") == 0
+    assert growth.kept("The dog barks. Loud it was.") == 0
 
 
 def test_what_was_settled_on_a_misheard_word_is_never_kept() -> None:
