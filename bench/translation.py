@@ -138,13 +138,13 @@ def costs(one: dict[str, float], eight: dict[str, float], verified: str) -> Cost
     return Costs(*draft, verified_fixed_s=better[0], verified_each_s=better[1])
 
 
-def scheduled(engine: Costs) -> Schedule:
+def scheduled(engine: Costs, worth: dict[Rung, float]) -> Schedule:
     """Has seen a few runs of each size, and goes on learning."""
     profile, chance = LatencyProfile(), Random(1)
     for rung in (Rung.DRAFT, Rung.VERIFIED):
         for batch in (1, 2, 4, 8, 16, 32) * 4:
             profile.observe(rung, TOKENS, batch, engine.draw_s(rung, batch, chance), now=0.0)
-    return Schedule(profile, Limits(max_batch=MAX_BATCH, guard_s=0.0))
+    return Schedule(profile, Limits(max_batch=MAX_BATCH, guard_s=0.0, worth=worth))
 
 
 def ladder(
@@ -163,7 +163,7 @@ def ladder(
         for name, (engine, rungs) in rivals.items():
             texts = Texts(rate=rate, rungs=rungs)
             played = [
-                Simulation(scheduled(engine), engine, texts, 20.0, seed).play().shares()
+                Simulation(scheduled(engine, quality), engine, texts, 20.0, seed).play().shares()
                 for seed in range(seeds)
             ]
             goodput = sum(each["goodput"] for each in played) / seeds

@@ -20,7 +20,8 @@ class Card(Struct, frozen=True, kw_only=True):
     """What an engine is: its name, its task, its rungs (cheapest first), its languages.
 
     Of a translation engine `languages` are those it writes, `sources` those it reads (without any:
-    the first of `languages`).
+    the first of `languages`). `worth` is that of an answer at a rung, where that was measured:
+    under load a worker then seeks most worth a second instead of most answers.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Card(Struct, frozen=True, kw_only=True):
     rungs: tuple[Rung, ...]
     languages: tuple[str, ...] = ("en",)
     sources: tuple[str, ...] = ()
+    worth: dict[Rung, float] = {}
 
 
 class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):

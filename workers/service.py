@@ -10,7 +10,7 @@ from stream.ports import Bus, Clock
 from workers.calibrating import calibrate
 from workers.captions import CaptionLimits, Captions
 from workers.core.profile import LatencyProfile
-from workers.core.schedule import Schedule
+from workers.core.schedule import Limits, Schedule
 from workers.engines.process import EngineProcess
 from workers.languages import load_detector
 from workers.moderation import Moderation, length_of_post
@@ -56,11 +56,11 @@ class Service:
         async with EngineProcess(name, self.task, self.options) as process:
             if self.task == "moderation":
                 await calibrate(process, process.card, self.profile, clock, length_of_post)
-            await self._keep(lambda: self._role(process.card), process, bus, clock, watch)
+            await self._keep(process.card, process, bus, clock, watch)
 
     async def _keep(
         self,
-        make_role: Callable[[], Role],
+        card: Card,
         engine: RunsEngine,
         bus: Bus,
         clock: Clock,
@@ -69,11 +69,11 @@ class Service:
         """A new role for each worker: what an old one knew, the bus tells again."""
 
         def make_worker() -> Worker:
-            schedule = Schedule(self.profile)
+            schedule = Schedule(self.profile, Limits(worth=card.worth))
             limits = WorkerLimits(hang_s=HANG_S[self.task])
             worker = Worker(
                 bus,
-                make_role(),
+                self._role(card),
                 engine,
                 schedule,
                 clock=clock,

@@ -29,7 +29,7 @@ class Batch:
 class _Option:
     """`size` jobs offering `rung`, none longer than `bucket`, that are on time after `took_s`.
 
-    `rate` is how many a second that makes.
+    `rate` is how many a second that makes, or their worth.
     """
 
     rung: Rung
@@ -61,7 +61,7 @@ class Batcher:
         """
         latest = now + self._limits.guard_s
         best: _Option | None = None
-        for rung in sorted({entry.job.rungs[0] for entry in candidates}, key=_ORDER.__getitem__):
+        for rung in self._rungs(candidates):
             offering = [entry for entry in candidates if rung in entry.job.rungs]
             for bucket in sorted({entry.bucket for entry in offering}):
                 option = self._best_size(rung, bucket, offering, latest, must)
@@ -70,6 +70,13 @@ class Batcher:
         assert best is not None
         chosen = self._fill(best, candidates, latest, must)
         return self._raise(best, chosen, candidates, latest, rate)
+
+    def _rungs(self, candidates: Sequence[Entry]) -> list[Rung]:
+        """At which a batch may be the best: each job's lowest, and those whose worth is known."""
+        lowest = {entry.job.rungs[0] for entry in candidates}
+        worth = self._limits.worth
+        known = {rung for entry in candidates for rung in entry.job.rungs if rung in worth}
+        return sorted(lowest | known, key=_ORDER.__getitem__)
 
     def _best_size(
         self,
@@ -91,7 +98,8 @@ class Batcher:
             if on_time == 0:
                 break
             done = min(size, on_time)
-            rate = done / self._profile.expect_bucket(rung, bucket, size)
+            worth = self._limits.worth.get(rung, 1.0)
+            rate = done * worth / self._profile.expect_bucket(rung, bucket, size)
             if best is None or rate >= best.rate:
                 best = _Option(rung, bucket, done, took_s, rate)
         return best

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stream.core.messages import Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Limits:
     `probe_s`    when nothing fits and nothing has run for so long, one job runs nevertheless, so
                  that a profile that is wrong can learn
     `sweep`      jobs that one decision expires at most
+    `worth`      of an answer at a rung; where rungs have one, a batch runs at that of most worth a
+                 second, else at the lowest unless there is time
     """
 
     capacity: int = 10_000
@@ -33,3 +38,4 @@ class Limits:
     engines: int = 1
     probe_s: float = 1.0
     sweep: int = 256
+    worth: Mapping[Rung, float] = field(default_factory=dict)

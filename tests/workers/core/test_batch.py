@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stream.core.messages import Rung
 from workers.core.batch import Batcher
@@ -14,14 +14,16 @@ BOTH = (DRAFT, VERIFIED)
 LENGTH = 100
 
 
-def batcher(headroom: float = 2.0, ceiling: float = 0.7) -> Batcher:
+def batcher(
+    headroom: float = 2.0, ceiling: float = 0.7, worth: Mapping[Rung, float] | None = None
+) -> Batcher:
     """An engine: 9 ms and 1 ms a job, three times that to verify, twice that for 4 x length."""
     profile = LatencyProfile()
     for rung, factor in ((DRAFT, 1), (VERIFIED, 3)):
         for batch in range(1, 9):
             profile.observe(rung, LENGTH, batch, 0.001 * (9 + batch) * factor, 0.0)
             profile.observe(rung, 4 * LENGTH, batch, 0.002 * (9 + batch) * factor, 0.0)
-    limits = Limits(max_batch=8, guard_s=0.0, headroom=headroom, ceiling=ceiling)
+    limits = Limits(max_batch=8, guard_s=0.0, headroom=headroom, ceiling=ceiling, worth=worth or {})
     return Batcher(profile, limits)
 
 
@@ -99,3 +101,19 @@ def test_a_higher_rung_is_not_begun_at_a_rate_that_it_could_not_keep_up() -> Non
 def test_jobs_that_offer_only_the_higher_rung_are_served_too() -> None:
     batch = batcher().choose(entries([40], (VERIFIED,)), 0.0, rate=1e9)
     assert batch.rung is VERIFIED
+
+
+def test_under_load_that_rung_is_taken_whose_answers_are_worth_most_a_second() -> None:
+    """Three times as long pays only where a draft is worth less than a third."""
+    queue = entries([60] * 8, BOTH)
+    rungs = [
+        batcher(worth={DRAFT: draft, VERIFIED: 1.0}).choose(queue, 0.0, rate=1e6).rung
+        for draft in (0.3, 0.4)
+    ]
+    assert rungs == [VERIFIED, DRAFT]
+
+
+def test_what_is_worth_more_and_would_be_late_is_not_begun() -> None:
+    queue = entries([30] * 8, BOTH)
+    batch = batcher(worth={DRAFT: 0.3, VERIFIED: 1.0}).choose(queue, 0.0, rate=1e6)
+    assert (batch.rung, len(batch.entries)) == (DRAFT, 8)
