@@ -181,6 +181,11 @@ def tested(data: Path, name: str, language: str) -> list[tuple[str, str]]:
         return [(source, target) for source, target, *_ in map(_columns, lines)]
 
 
+def spread(pairs: list[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    """So many of them, evenly: the first of a set are harder than the rest."""
+    return pairs[:: max(1, len(pairs) // most)][:most]
+
+
 def _columns(line: str) -> list[str]:
     return line.rstrip("\n").split("\t")
 
@@ -192,7 +197,7 @@ def quality(model: Drafting, data: Path, most: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     drafted = stood = 0
     for language in model.card.languages:
-        pairs = tested(data, "tatoeba", language)[:most]
+        pairs = spread(tested(data, "tatoeba", language), most)
         for rung in model.card.rungs:
             said = [
                 each
@@ -271,7 +276,7 @@ def main() -> None:
     if options.data and not options.random:
         for language in model.card.languages:
             pairs = tested(options.data, "captions", language)
-            found = growing(model, pairs[:: max(1, len(pairs) // GROWING)][:GROWING], language)
+            found = growing(model, spread(pairs, GROWING), language)
             figures[f"growing_{language}"] = found
             print(row(f"growing {language}", found), flush=True)
     if options.hub:
