@@ -27,6 +27,8 @@ CARD = Card(
     sources=("en",),
 )
 NOW = 1000.0
+LONG = "one two three four five six seven eight"
+"""Of a translation of it three words are shown while it grows."""
 FINALS, PARTIALS = Log(Topic.CAPTIONS, 0), Log(Topic.PARTIALS, 0)
 
 
@@ -90,7 +92,7 @@ def final(segment: str = "e-0", text: str = "Hello there.") -> Caption:
 
 def test_a_translation_follows_its_caption_and_is_tied_to_it() -> None:
     house = House()
-    (job,) = house.hear(caption("e-0", 3, "one two three four"))
+    (job,) = house.hear(caption("e-0", 3, LONG))
     house.run(job)
     (shown,) = house.said
     assert (shown.source_segment, shown.source_revision, shown.language) == ("e-0", 3, "de")
@@ -118,12 +120,12 @@ def test_a_newer_caption_takes_the_place_of_one_that_waits() -> None:
 
 def test_the_engine_is_told_what_is_on_screen_and_what_of_it_is_settled() -> None:
     house = House()
-    for revision, text in ((1, "one two three four"), (2, "one two three four five")):
+    for revision, text in ((1, LONG), (2, f"{LONG} nine")):
         (job,) = house.hear(caption("e-0", revision, text))
         house.run(job)
-    (job,) = house.hear(caption("e-0", 3, "one two three four five six"))
+    (job,) = house.hear(caption("e-0", 3, f"{LONG} nine ten"))
     asked = house.ask(job)
-    assert asked.draft == "de one two three four five"
+    assert asked.draft == f"de {LONG} nine"
     assert asked.draft[: asked.stable] == "de one two three"
     assert asked.left_s == pytest.approx(0.295)
     (job,) = house.hear(final())
@@ -214,7 +216,7 @@ def test_a_late_final_is_translated_all_the_same_and_a_late_partial_stands() -> 
 
 def test_what_the_engine_cannot_translate_ends_with_what_is_on_screen() -> None:
     house = House()
-    (job,) = house.hear(caption("e-0", 1, "one two three"))
+    (job,) = house.hear(caption("e-0", 1, LONG))
     house.run(job)
     (job,) = house.hear(final())
     house.ask(job)
@@ -223,7 +225,7 @@ def test_what_the_engine_cannot_translate_ends_with_what_is_on_screen() -> None:
     outcome = house.role.abandon(again, EngineError("no"), NOW)
     house.keep(outcome)
     assert outcome.publications[-1].topic is Topic.DEAD_LETTERS
-    assert (house.finals, house.said[-1].rung) == (["de one"], Rung.REPEAT)
+    assert (house.finals, house.said[-1].rung) == (["de one two"], Rung.REPEAT)
     assert house.closed[-1] == Position(FINALS, 1)
 
 
