@@ -65,7 +65,11 @@ def make_editions(
     # forked: the sources are gigabytes that must not be copied
     fork = multiprocessing.get_context("fork")
     with fork.Pool(max(1, min(processes, count)), _take, (sources,)) as pool:
-        return pool.starmap(_make, jobs, chunksize=1)
+        made = pool.starmap(_make, jobs, chunksize=1)
+        # they end by themselves: forked, they may have a handler that swallows SIGTERM
+        pool.close()
+        pool.join()
+    return made
 
 
 def load_edition(path: Path) -> Edition:
