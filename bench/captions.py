@@ -113,6 +113,20 @@ def transcribed(engine: Engine, samples: Samples, chunk_ms: int, *, quiet: bool 
     return " ".join(texts)
 
 
+def invented(engine: Engine, data: Path, every: int) -> dict[str, Any]:
+    """Words a minute in clips without speech (ESC-10), and in five minutes of digital silence."""
+    clips = sorted((data / "noise").glob("*.opus"))[::every]
+    heard = [(len(clip), transcribed(engine, clip, 320)) for clip in map(read_recording, clips)]
+    silence = np.zeros(300 * SAMPLE_RATE, np.int16)
+    words, seconds = sum(len(text.split()) for _, text in heard), sum(n for n, _ in heard)
+    return {
+        "seconds": round(seconds / SAMPLE_RATE),
+        "words": words,
+        "a_minute": round(60 * words * SAMPLE_RATE / max(seconds, 1), 3),
+        "in_silence": len(transcribed(engine, silence, 320).split()),
+    }
+
+
 def distance(reference: Sequence[str], found: Sequence[str]) -> int:
     """Levenshtein's, in words."""
     before = list(range(len(found) + 1))
@@ -175,6 +189,9 @@ def _offline(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             found = word_errors(*place, quiet=arguments.quiet)
             figures[f"{name}_{test}_{chunk_ms}"] = found
             print(row(f"{name} {test} {chunk_ms} ms", found), flush=True)
+    if arguments.noise and arguments.data:
+        figures[f"{name}_noise"] = invented(engine, arguments.data, arguments.every)
+        print(row(f"{name} noise", figures[f"{name}_noise"]), flush=True)
     return figures
 
 
@@ -193,6 +210,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sets", default="librispeech-test,commonvoice-test", help="by commas")
     parser.add_argument("--every", type=int, default=1, help="every n-th recording of a set")
     parser.add_argument("--quiet", action="store_true", help="word errors without partials")
+    parser.add_argument("--noise", action="store_true", help="words where nobody speaks")
     parser.add_argument("--chunks-ms", default="320", help="lengths of chunks, by commas")
     return parser.parse_args()
 
