@@ -40,8 +40,9 @@ class Recipe:
 @dataclass(frozen=True)
 class Job:
     """One run on one machine. It ends after `steps` of the whole training, or when `seconds` of
-    this run are over, whichever is given; `resume` is a checkpoint to go on from. `out` gets
-    the newest averaged weights, `best` those of the fewest errors on the held-out fold."""
+    this run are over, whichever is given; `resume` is a checkpoint to go on from, with the
+    rest of its cosine or, `restart`, a new one (Loshchilov and Hutter 2017). `out` gets the newest
+    averaged weights, `best` those of the fewest errors on the held-out fold."""
 
     out: Path
     best: Path
@@ -49,6 +50,7 @@ class Job:
     seconds: float | None = None
     steps: int | None = None
     resume: Path | None = None
+    restart: bool = False
     fuse: bool = True
     every: int = 500
     measure_every: int = 2000

@@ -90,7 +90,7 @@ class Trainer:
         self._normalise_features()
         self.step, self.start, self.fewest = 0, 0.0, math.inf
         if job.resume is not None:
-            self._resume(job.resume)
+            self._resume(job.resume, job.restart)
         self._live = [p.detach() for p in self.net.parameters()]
         self.average = [p.clone() for p in self._live]
         self.curve = Curve(job.out / "curve.jsonl")
@@ -107,10 +107,10 @@ class Trainer:
         self.net.mean.copy_(joined.mean(0))
         self.net.scale.copy_(1 / joined.std(0))
 
-    def _resume(self, folder: Path) -> None:
+    def _resume(self, folder: Path, restart: bool) -> None:
         weights, state = load_checkpoint(folder)
         self.net.load_state_dict(weights)
-        self.step, self.start = state.step, state.progress
+        self.step, self.start = state.step, 0.0 if restart else state.progress
         # what was seen before must not come again in the same order
         seed = self.recipe.seed + state.step
         self.epochs = Epochs(self.stock.samples, self.buckets, seed, self.share)

@@ -20,6 +20,7 @@ def add_training(step: argparse.ArgumentParser) -> None:
     step.add_argument("--seconds", type=float, help="end after so long (set-up included)")
     step.add_argument("--steps", type=int, help="end at this step of the whole training")
     step.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
+    step.add_argument("--restart", action="store_true", help="resume with a whole new cosine")
     step.add_argument("--out", type=Path, help="folder for checkpoint and curve")
     step.add_argument("--no-fuse", action="store_true", help="do without torch.compile")
     step.add_argument("--plain", action="store_true", help="do without CUDA graphs as well")
@@ -49,6 +50,7 @@ def chosen_job(arguments: argparse.Namespace, name: str) -> "Job":
         seconds=a.seconds,
         steps=a.steps,
         resume=a.resume,
+        restart=a.restart,
         fuse=not a.no_fuse,
         capture=not a.plain,
         every=250,

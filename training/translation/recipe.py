@@ -38,14 +38,16 @@ class Recipe:
 @dataclass(frozen=True)
 class Job:
     """One run on one machine. It ends after `steps` of the whole training, or when `seconds` of
-    this run are over, whichever is given; `resume` is a checkpoint to go on from. `fuse` and
-    `capture` say whether torch.compile and CUDA graphs are made use of."""
+    this run are over, whichever is given; `resume` is a checkpoint to go on from, with the
+    rest of its cosine or, `restart`, a new one (Loshchilov and Hutter 2017). `fuse` and `capture`
+    say whether torch.compile and CUDA graphs are made use of."""
 
     out: Path
     device: torch.device
     seconds: float | None = None
     steps: int | None = None
     resume: Path | None = None
+    restart: bool = False
     fuse: bool = True
     capture: bool = True
     every: int = 250

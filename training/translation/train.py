@@ -70,7 +70,8 @@ class Trainer:
         weights, state = load_checkpoint(job.resume)
         self.net.load_state_dict(weights)
         # what was seen before must not come again in the same order: the step is in the seed
-        self.step, self.start, self._epoch = state.step, state.progress, state.epoch
+        self.step, self._epoch = state.step, state.epoch
+        self.start = 0.0 if job.restart else state.progress
 
     def run(self, steps: list[Step] | None = None) -> None:
         """Trains until the job's end and leaves a checkpoint of the averaged weights. Who has

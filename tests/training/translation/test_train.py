@@ -89,9 +89,19 @@ def test_teacher_distillation_and_student(work: Path) -> None:
     assert losses(work / "again", "step")[0] > 30
     assert losses(work / "again", "held_ctc")[-1] < held
     assert load_translator(work / "again").shape == SHAPE
+    restarted(work, student)
 
     refined(work, student)
     ablated(work, student)
+
+
+def restarted(work: Path, recipe: Recipe) -> None:
+    """A training whose cosine is over goes on with a new one, by the clock."""
+    once = Job(work / "more", CPU, seconds=3, resume=work / "student", restart=True, every=1)
+    train_student(work, SHAPE, recipe, once, Schooling(work / "teacher"))
+    assert losses(work / "more", "step")[0] == 31
+    assert losses(work / "more", "progress")[0] < 1
+    assert load_checkpoint(work / "more")[1].progress == 1
 
 
 def refined(work: Path, recipe: Recipe) -> None:
