@@ -166,6 +166,38 @@ def test_the_engine_is_made_of_a_folder_and_one_that_lacks_a_file_is_told(tmp_pa
         make_engine(str(tmp_path))
 
 
+def copied(folder: Path, settings: str | None) -> str:
+    """The tiny model in a folder of its own, beside settings."""
+    for each in TINY.iterdir():
+        (folder / each.name).write_bytes(each.read_bytes())
+    if settings is not None:
+        (folder / "translation.json").write_text(settings)
+    return str(folder)
+
+
+def test_what_an_answer_is_worth_belongs_to_the_weights(tmp_path: Path) -> None:
+    assert make_engine(copied(tmp_path, None)).card.worth == {}
+    told = '{"worth": {"draft": 0.5, "verified": 1}}'
+    assert make_engine(copied(tmp_path, told)).card.worth == {Rung.DRAFT: 0.5, Rung.VERIFIED: 1.0}
+    assert 0.5 < make_engine().card.worth[Rung.DRAFT] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("{", "truncated"),
+        ('{"worth": {"best": 1}}', "best"),
+        ('{"worth": {"draft": 0}}', "> 0.0"),
+        ('{"worth": {"draft": NaN}}', "malformed"),
+        ('{"worth": {"draft": 3}}', "<= 2.0"),
+        ('{"wort": {}}', "wort"),
+    ],
+)
+def test_a_worth_that_makes_no_sense_is_told(tmp_path: Path, settings: str, told: str) -> None:
+    with pytest.raises(EngineMissing, match=rf"translation\.json makes no sense.*{told}"):
+        make_engine(copied(tmp_path, settings))
+
+
 async def test_it_is_named_with_its_folder_and_answers_from_its_own_process() -> None:
     async with EngineProcess(f"ctc:{TINY}", "translation") as engine:
         assert engine.card.rungs == (Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)

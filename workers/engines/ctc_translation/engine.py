@@ -9,7 +9,7 @@ sentence, on top of what was verified, while there is time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +34,12 @@ from workers.engines.ctc_translation.graphs import (
     Vocabulary,
     padded,
 )
+from workers.engines.ctc_translation.settings import read_settings
 from workers.engines.registry import TRANSLATION
 from workers.engines.texts import Said, Sentence, TextEngine
 from workers.ports import Card
 
 SOURCES = ("en",)
-WORTH = {Rung.DRAFT: 0.83, Rung.VERIFIED: 1.0}
-"""BLEU of the shipped weights' drafts beside what is verified (bench/LOG.md)."""
 SOURCE_PIECES = 250
 """A source is cut behind so many pieces; texts.py hands over far fewer of anything but noise."""
 COVERS = 0.8
@@ -61,7 +60,8 @@ def open_drafting(
     folder = Path(model) if model else TRANSLATION
     graphs = Graphs(folder)
     vocabulary = Vocabulary(folder / "pieces.model")
-    return Drafting(graphs, vocabulary, ACCEPTANCES[acceptance], beam)
+    worth = read_settings(folder).worth
+    return Drafting(graphs, vocabulary, ACCEPTANCES[acceptance], beam, worth=worth)
 
 
 class Drafting:
@@ -74,6 +74,7 @@ class Drafting:
         acceptance: Acceptance,
         beam: int = 4,
         clock: Callable[[], float] = time.monotonic,
+        worth: Mapping[Rung, float] | None = None,
     ) -> None:
         self.card = Card(
             name="ctc",
@@ -81,7 +82,7 @@ class Drafting:
             rungs=(Rung.DRAFT, Rung.VERIFIED, Rung.REFINED),
             languages=tuple(vocabulary.tags),
             sources=SOURCES,
-            worth=WORTH,
+            worth=dict(worth or {}),
         )
         self.graphs = graphs
         self._vocabulary = vocabulary
