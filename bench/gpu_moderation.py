@@ -32,6 +32,8 @@ from training.moderation.model import Encoder, Shape
 
 BUDGET_MS = 100.0
 LONGEST_ROUND_S = 60.0
+HOPELESS = 0.5
+"""Share in time under which no higher rate is tried."""
 SMALL = Shape(width=48, layers=1, heads=2, inner=64)
 
 
@@ -154,6 +156,8 @@ def sweep(bench: Bench, scorer: Scorer, texts: Sequence[str]) -> None:
             found = offered(scorer, readers, most * 4, rate, options.seconds)
             bench.tell(f"{rate} posts/s offered", found)
             highest = rate if found["holds"] and rate > highest else highest
+            if found["in_100_ms"] < HOPELESS:
+                break
         bench.figures["highest_offered_that_holds"] = highest
     finally:
         readers.close()
