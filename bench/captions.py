@@ -33,14 +33,14 @@ PAUSE = np.zeros(SAMPLE_RATE // 2, np.int16)
 async def live(engine: str, streams: int, seconds: float, chunk_ms: int) -> dict[str, Any]:
     """Figures of `streams` channels side by side; chunks as the load has it, or of `chunk_ms`."""
     recordings = [read_recording(path) for path in sorted(DEMO.glob("*.opus"))]
-    programmes = [programme_of(_turn(recordings, first, seconds)) for first in range(streams)]
+    programmes = [programme_of(turn(recordings, first, seconds)) for first in range(streams)]
     captions = {"chunk_ms": chunk_ms, "chunk_most_ms": chunk_ms} if chunk_ms else {}
     async with running(Stack(engines={"captions": engine}, captions=captions)) as address:
         channels = await broadcast(address.url, programmes)
-    return _judge(channels)
+    return judge(channels)
 
 
-def _turn(recordings: Sequence[Samples], first: int, seconds: float) -> list[Samples]:
+def turn(recordings: Sequence[Samples], first: int, seconds: float) -> list[Samples]:
     """Recordings from the `first` on, in a circle, until there are so many seconds."""
     chosen: list[Samples] = []
     while sum(map(len, chosen)) < seconds * SAMPLE_RATE:
@@ -48,7 +48,7 @@ def _turn(recordings: Sequence[Samples], first: int, seconds: float) -> list[Sam
     return chosen
 
 
-def _judge(channels: Sequence[Channel]) -> dict[str, Any]:
+def judge(channels: Sequence[Channel]) -> dict[str, Any]:
     spoken_s = sum(last - first for c in channels for first, last in c.programme.spoken)
     delays = [delay for channel in channels for delay in channel.word_delays()]
     words = sum(channel.words() for channel in channels)

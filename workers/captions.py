@@ -208,6 +208,13 @@ class Captions:
         grid = self._pace.chunk_ms * SAMPLE_RATE // 1000
         return channel.tracks[0].due(grid, channel.foreseen)
 
+    def _length(self, channel: _Channel) -> int:
+        """What a job is priced by: one chunk also where more waits, or it would be passed over for
+        cheaper ones, and the more the longer it waited.
+        """
+        due = max(1, self._due(channel))
+        return due if channel.quiet else min(due, self._pace.chunk_ms * SAMPLE_RATE // 1000)
+
     def _is_late(self, channel: _Channel) -> bool:
         return channel.tracks[0].pending > self._limits.behind_s * SAMPLE_RATE
 
@@ -268,7 +275,7 @@ class Captions:
             id=job_id,
             channel=channel.name,
             deadline=deadline,
-            length=max(1, self._due(channel)),
+            length=self._length(channel),
             rungs=self._card.rungs,
             supersedes=channel.name,
             final=final,

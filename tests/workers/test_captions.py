@@ -132,6 +132,16 @@ def test_newer_audio_takes_the_place_of_the_queued_partial() -> None:
     assert len(reader.asked[0].pcm) == 4 * CHUNK
 
 
+def test_a_job_is_priced_by_one_chunk_however_long_it_waits() -> None:
+    """The price of all that waits grows as it waits, and cheaper jobs would always go first."""
+    reader = Reader()
+    for chunk in range(5):
+        reader.hear(chunk * CHUNK, CHUNK)
+    assert [job.length for job in reader.jobs] == [CHUNK]
+    reader.run()
+    assert [len(question.pcm) for question in reader.asked] == [10 * CHUNK]
+
+
 def test_partials_and_finals_carry_what_the_protocol_says() -> None:
     reader = Reader()
     reader.hear(0, CHUNK)

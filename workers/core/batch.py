@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 from stream.core.messages import Rung
 from workers.core.fair import Entry
@@ -44,6 +45,9 @@ class Batcher:
 
     A higher rung is taken where every job of the batch offers it and stays on time, and the
     candidates left behind could all still be met, with `headroom` times the work that is seen.
+
+    A batch is thought to cost no more than its jobs in smaller ones: what says so was a slow moment
+    or a job unlike the others, and would never be tried again.
     """
 
     def __init__(self, profile: LatencyProfile, limits: Limits) -> None:
@@ -90,6 +94,7 @@ class Batcher:
         if must and (must.bucket > bucket or rung not in must.job.rungs):
             return None
         best: _Option | None = None
+        each_s = inf
         for size in self._sizes_up_to(len(deadlines)):
             took_s = self._profile.predict_bucket(rung, bucket, size)
             if must and must.job.deadline < latest + took_s:
@@ -99,7 +104,8 @@ class Batcher:
                 break
             done = min(size, on_time)
             worth = self._limits.worth.get(rung, 1.0)
-            rate = done * worth / self._profile.expect_bucket(rung, bucket, size)
+            each_s = min(each_s, self._profile.expect_bucket(rung, bucket, size) / size)
+            rate = done / size * worth / each_s
             if best is None or rate >= best.rate:
                 best = _Option(rung, bucket, done, took_s, rate)
         return best
@@ -149,10 +155,8 @@ class Batcher:
 
     def _bearable(self, rung: Rung, bucket: int, rate: float) -> bool:
         """Whether the engines could give all that comes this rung, in full batches."""
-        each_s = (
-            self._profile.predict_bucket(rung, bucket, self._limits.max_batch)
-            / self._limits.max_batch
-        )
+        full = self._limits.max_batch
+        each_s = self._profile.average_bucket(rung, bucket, full) / full
         return rate * each_s <= self._limits.ceiling * self._limits.engines
 
     def _left(self, chosen: tuple[Entry, ...], candidates: Sequence[Entry]) -> list[float]:

@@ -25,7 +25,7 @@ _LONGEST_GAP_S = 1.0
 _MOST_HALVINGS = 3
 _TOLERANCE = 0.01
 
-Figure = Literal["high", "typical"]
+Figure = Literal["high", "typical", "mean"]
 
 
 @dataclass(slots=True)
@@ -36,9 +36,13 @@ class _Cell:
 
     typical_s: float = 0.0
     high_s: float = 0.0
+    mean_s: float = 0.0
+
+    def figure(self, name: Figure) -> float:
+        return {"high": self.high_s, "typical": self.typical_s, "mean": self.mean_s}[name]
 
     def refresh(self, spread: float | None) -> bool:
-        """Bring both figures up to date; False where neither moved enough to matter.
+        """Bring all figures up to date; False where none moved enough to matter.
 
         The 95th percentile is the window's own as far as that is full, else median times `spread`,
         but never far above the slowest: a spread learned while silence was cheap says nothing of
@@ -50,9 +54,11 @@ class _Cell:
             most = 1.0 if len(self.window) >= _ENOUGH else _BEYOND
             guess_s = min(typical_s * spread, most * self.window.value(1.0))
             high_s = share * high_s + (1 - share) * guess_s
-        moved = not (_near(typical_s, self.typical_s) and _near(high_s, self.high_s))
+        fresh = typical_s, high_s, self.window.mean
+        shown = self.typical_s, self.high_s, self.mean_s
+        moved = not all(map(_near, fresh, shown))
         if moved:
-            self.typical_s, self.high_s = typical_s, high_s
+            self.typical_s, self.high_s, self.mean_s = fresh
         return moved
 
 
@@ -100,6 +106,10 @@ class LatencyProfile:
         """The median, to compare batches by: one that was slow by chance is still tried again."""
         return self._recall("typical", rung, bucket, batch)
 
+    def average_bucket(self, rung: Rung, bucket: int, batch: int) -> float:
+        """The mean, of which load is made: what few jobs cost more counts by their share."""
+        return self._recall("mean", rung, bucket, batch)
+
     def observe(self, rung: Rung, length: int, batch: int, took_s: float, now: float) -> None:
         """A batch took so long. `now` only tells how much the profile is in use."""
         self._advance(now)
@@ -139,7 +149,7 @@ class LatencyProfile:
         if key not in self._surfaces:
             cheaper = self._cheaper(rung)
             knots = {
-                place: Knot(cell.high_s if figure == "high" else cell.typical_s, len(cell.window))
+                place: Knot(cell.figure(figure), len(cell.window))
                 for place, cell in self._cells[rung].items()
             }
             shape = PROPORTION if cheaper is None else self._surface(figure, cheaper).shape

@@ -39,6 +39,10 @@ class QuantileWindow:
         """The smallest sample that the quantile's share at least does not exceed."""
         return self._sorted[max(ceil(quantile * len(self._sorted)), 1) - 1]
 
+    @property
+    def mean(self) -> float:
+        return sum(self._sorted) / len(self._sorted)
+
     def scale(self, factor: float) -> None:
         """Multiply every sample by a positive factor."""
         self._recent = deque(sample * factor for sample in self._recent)

@@ -59,7 +59,8 @@ class Schedule:
         if job.supersedes is not None and not job.final:
             self._partials[job.supersedes] = job.id
         self._counts["added"] += 1
-        self._rate.count(now)
+        if replaced is None:
+            self._rate.count(now)
         return replaced
 
     def remove(self, job_id: str) -> Job | None:

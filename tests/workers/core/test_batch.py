@@ -53,6 +53,17 @@ def test_an_urgent_first_job_does_not_force_a_small_batch() -> None:
     assert slacks_ms(batch.entries) == [50] * 7
 
 
+def test_a_batch_that_was_slow_once_is_tried_again() -> None:
+    """Else every batch would be of one job, for as long as there is load."""
+    profile = LatencyProfile()
+    for _ in range(50):
+        profile.observe(DRAFT, LENGTH, 1, 0.009, 0.0)
+    for size in (3, 8):
+        profile.observe(DRAFT, LENGTH, size, 0.020 * size, 0.0)
+    batch = Batcher(profile, Limits(max_batch=8)).choose(entries([300] * 8), 0.0, rate=0.0)
+    assert len(batch.entries) == 8
+
+
 def test_a_job_that_must_be_served_does() -> None:
     candidates = entries([12, *[50] * 7])
     batch = batcher().choose(candidates, 0.0, rate=0.0, must=candidates[0])
@@ -96,6 +107,17 @@ def test_a_higher_rung_is_not_begun_at_a_rate_that_it_could_not_keep_up() -> Non
     # verified in full batches: 51 ms for 8, 157 a second
     assert batcher().choose(entries([90], BOTH), 0.0, rate=100.0).rung is VERIFIED
     assert batcher().choose(entries([90], BOTH), 0.0, rate=120.0).rung is DRAFT
+
+
+def test_what_a_few_jobs_cost_more_counts_by_their_share() -> None:
+    """One run in ten ends a segment and takes ten times as long: 19 ms each, not 100."""
+    profile = LatencyProfile()
+    for step in range(60):
+        profile.observe(DRAFT, LENGTH, 1, 0.010, 0.0)
+        profile.observe(VERIFIED, LENGTH, 1, 0.100 if step % 10 == 0 else 0.010, 0.0)
+    chooser = Batcher(profile, Limits(max_batch=1, ceiling=0.7))
+    rungs = [chooser.choose(entries([900], BOTH), 0.0, rate).rung for rate in (35.0, 40.0)]
+    assert rungs == [VERIFIED, DRAFT]
 
 
 def test_jobs_that_offer_only_the_higher_rung_are_served_too() -> None:

@@ -158,6 +158,16 @@ def test_slack_buys_a_higher_rung() -> None:
         assert decision.rung is rung
 
 
+def test_what_is_replaced_is_no_more_work() -> None:
+    """Partials of one segment come every 40 ms while they wait, and are still one question."""
+    queue = schedule()
+    for number in range(1_000):
+        queue.add(job(str(number), supersedes="s", final=False, rungs=(DRAFT, VERIFIED)), 0.0)
+    decision = queue.decide(0.0)
+    assert isinstance(decision, Run)
+    assert decision.rung is VERIFIED
+
+
 def test_runs_teach_the_profile() -> None:
     queue = Schedule(LatencyProfile(initial_s=0.001), Limits())
     queue.add(job("a"), 0.0)
