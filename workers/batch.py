@@ -50,7 +50,7 @@ async def answers(
             found = await _run(engine, rung, [ask(text) for text in group], timeout_s, budget_ms)
             took_ms = round((time.monotonic() - began) * 1000 / len(group), 3)
             for answer in found:
-                yield tell(str(next(numbers)), answer, Latency(decode_ms=took_ms))
+                yield tell(str(next(numbers)), answer, Latency(decode_ms=took_ms, total_ms=took_ms))
 
 
 async def _run(

@@ -59,7 +59,7 @@ class Moderation(TextRole[PostJob]):
         waiting = self._waiting.finish(job.id)
         if waiting is None:
             return NOTHING
-        asked = waiting.asked
+        asked, rung = waiting.asked, answer.rung or rung
         degraded = rung is not self._card.rungs[-1]
         if not degraded:
             self._scored_at_best |= answer.labels.keys()

@@ -93,10 +93,12 @@ class Judge(Struct, frozen=True, kw_only=True, tag_field="type", tag="judge"):
 class Scored(Struct, frozen=True, kw_only=True, tag_field="type", tag="scored"):
     """Answer to `Judge`: a score (0 to 1) for each label that the engine knows, and why.
 
-    `found` are the channel's own texts that occur, as they were given.
+    `found` are the channel's own texts that occur, as they were given. `rung` is what was reached
+    where that is not the rung that was asked for: a draft that is sure is not looked at again.
     """
 
     labels: dict[str, float]
+    rung: Rung | None = None
     reasons: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
 

@@ -114,6 +114,13 @@ def test_a_cheaper_rung_is_named_and_judged_by_the_policy() -> None:
     assert (verdict.degraded, verdict.action, verdict.rung) == (True, Action.REVIEW, Rung.DRAFT)
 
 
+def test_a_draft_that_is_sure_is_as_good_as_the_best_rung() -> None:
+    desk = Desk(PolicyChange(degraded="hold"))
+    sure = Scored(labels={"hate": 0.0}, rung=Rung.VERIFIED)
+    verdict = verdict_of(desk.answer(desk.post("hi"), sure, Rung.DRAFT))
+    assert (verdict.degraded, verdict.action, verdict.rung) == (False, Action.ALLOW, Rung.VERIFIED)
+
+
 def test_a_grave_label_that_only_the_best_rung_scores_waits_for_a_person() -> None:
     desk = Desk()
     draft = Scored(labels={"offensive": 0.0})

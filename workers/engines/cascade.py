@@ -96,7 +96,8 @@ class Cascade:
         worst = [found.scores.max(0) for found in drafted]
         if rung is not Rung.DRAFT:
             self._verify(drafted, worst)
-        return [self._merge(*both) for both in zip(worst, listed, strict=True)]
+        reached = [RUNGS[-1] if self.is_sure(found) else rung for found in drafted]
+        return [self._merge(*each) for each in zip(worst, listed, reached, strict=True)]
 
     def forget(self, stream: str) -> None:
         """There is no state by stream."""
@@ -125,13 +126,13 @@ class Cascade:
             worst[owner] = scores[[o == owner for o in owners]].max(0)
         self.verified += len(set(owners))
 
-    def _merge(self, scores: Floats, listed: Scored) -> Scored:
+    def _merge(self, scores: Floats, listed: Scored, reached: Rung) -> Scored:
         """What the lists found, with the model's scores; why one counts is the policy's word."""
         names = self._models.settings.labels
         labels = {n: round(float(s), 4) for n, s in zip(names, scores, strict=True)}
         for name, score in listed.labels.items():
             labels[name] = max(score, labels.get(name, 0.0))
-        return replace(listed, labels=labels)
+        return replace(listed, labels=labels, rung=reached)
 
 
 def worst_windows(drafted: Drafted) -> list[int]:

@@ -148,6 +148,13 @@ def test_only_what_is_unsure_is_read_by_the_encoder(engine: Cascade) -> None:
     assert engine.verified == before + 1
 
 
+def test_an_answer_names_the_rung_that_was_reached(engine: Cascade, thorough: Cascade) -> None:
+    assert score(engine, "thank you, see you tomorrow", Rung.DRAFT).rung is Rung.VERIFIED
+    assert score(thorough, "thank you, see you tomorrow", Rung.DRAFT).rung is Rung.DRAFT
+    assert score(engine, INSULT, Rung.DRAFT).rung is Rung.DRAFT
+    assert score(engine, INSULT).rung is Rung.VERIFIED
+
+
 def test_of_a_long_text_the_first_and_the_worst_windows_are_read() -> None:
     scores = np.array([[0.1], [0.2], [0.9], [0.3], [0.8], [0.4]], np.float32)
     windows = [Window("", ())] * len(scores)
