@@ -113,7 +113,7 @@ def encoder_alone(scorer: Scorer, labels: int, seconds: float) -> dict[str, dict
 @torch.inference_mode()
 def exactness(scorer: Scorer, net: Encoder, texts: Sequence[str]) -> dict[str, float]:
     """Largest difference of a score, and ‖out - ref‖ / ‖ref‖, against float32 on the CPU."""
-    from workers.engines.cascade import MODEL
+    from workers.engines.cascade_drafter import MODEL
     from workers.engines.cascade_pieces import BEGIN, END, read_pieces
 
     pieces = read_pieces(MODEL / "vocab.txt")

@@ -18,7 +18,8 @@ from typing import Any
 
 from bench.figures import last_line, row
 from stream.core.messages import Rung
-from workers.engines.cascade import MODEL, Cascade, make_engine
+from workers.engines.cascade import Cascade, make_engine
+from workers.engines.cascade_drafter import MODEL
 from workers.ports import Judge
 
 SENTENCE = "well I have never seen such a thing in my life and what do you think of it "

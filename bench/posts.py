@@ -95,16 +95,16 @@ def receive(pipe: Connection) -> Any:
 
 def read_rounds(pipe: Connection, shelf: Shelf, texts: Sequence[str]) -> None:
     from stream.core.messages import Rung
-    from workers.engines.cascade import make_engine, worst_windows
+    from workers.engines.cascade_drafter import MODEL, make_drafter, worst_windows
     from workers.engines.cascade_pieces import BEGIN, END
     from workers.engines.rules import make_engine as make_rules
     from workers.ports import Judge
 
-    engine, rules = make_engine(), make_rules()
+    drafter, rules = make_drafter(MODEL), make_rules()
     count, pieces, lengths, posts = shelf.views()
 
     def read(text: str, post: int) -> None:
-        drafted = engine.draft(text)
+        drafted = drafter.draft(text)
         for place in worst_windows(drafted):
             row, found = int(count[0]), [BEGIN, *drafted.windows[place].pieces, END]
             pieces[row, : len(found)] = found
@@ -113,7 +113,7 @@ def read_rounds(pipe: Connection, shelf: Shelf, texts: Sequence[str]) -> None:
 
     for text in texts[:200]:
         rules.run(Rung.DRAFT, [Judge(text=text)])
-        engine.draft(text)
+        drafter.draft(text)
     pipe.send("ready")
     while pipe.recv() is not None:
         pieces[:], count[0] = 0, 0

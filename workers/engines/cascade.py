@@ -12,25 +12,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 from msgspec.structs import replace
 
 from stream.core.errors import EngineError, EngineMissing
 from stream.core.messages import Rung
-from workers.core.normalise import Normaliser
-from workers.core.reading import Reader
-from workers.engines.cascade_draft import Draft, Floats, read_draft
-from workers.engines.cascade_encoder import MOST_PIECES, Encoder
-from workers.engines.cascade_pieces import Pieces, read_pieces
-from workers.engines.cascade_windows import Window, cut
-from workers.engines.rules import Rules, read_confusables, read_list
+from workers.engines.cascade_draft import Floats
+from workers.engines.cascade_drafter import MODEL, Drafted, Drafter, make_drafter, worst_windows
+from workers.engines.cascade_encoder import Encoder
+from workers.engines.rules import Rules
 from workers.engines.rules import make_engine as make_rules
 from workers.ports import Card, Judge, Question, Scored
 
-MODEL = Path(__file__).parents[1] / "models" / "moderation"
 RUNGS = (Rung.DRAFT, Rung.VERIFIED)
-MOST_WINDOWS = 4
-"""Windows of a text that the encoder reads."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,33 +40,22 @@ class Models(NamedTuple):
     """What the cascade runs on."""
 
     settings: Settings
-    pieces: Pieces
-    draft: Draft
+    drafter: Drafter
     encoder: Encoder
-
-
-class Drafted(NamedTuple):
-    """A text's windows and each one's draft scores [windows, labels]."""
-
-    windows: Sequence[Window]
-    scores: Floats
 
 
 def make_engine(folder: str = "", early_exit: bool = True) -> Cascade:
     """`folder` holds other weights than the shipped ones. Raises EngineMissing."""
     models = read_models(Path(folder) if folder else MODEL)
-    known = models.pieces.words() | set(read_list("en"))
-    reader = Reader(Normaliser(read_confusables()), known)
     sure_below = models.settings.sure_below if early_exit else 0.0
-    return Cascade(models, reader, make_rules(), sure_below)
+    return Cascade(models, make_rules(), sure_below)
 
 
 def read_models(folder: Path) -> Models:
     try:
         text = (folder / "moderation.json").read_bytes()
         settings = msgspec.json.decode(text, type=Settings)
-        draft, pieces = read_draft(folder / "draft.npz"), read_pieces(folder / "vocab.txt")
-        return Models(settings, pieces, draft, Encoder(folder / "encoder.onnx"))
+        return Models(settings, make_drafter(folder), Encoder(folder / "encoder.onnx"))
     except FileNotFoundError as error:
         raise EngineMissing(f"no moderation model: {error.filename} is not there") from error
 
@@ -83,8 +65,8 @@ class Cascade:
 
     card = Card(name="cascade", task="moderation", rungs=RUNGS)
 
-    def __init__(self, models: Models, reader: Reader, rules: Rules, sure_below: float) -> None:
-        self._models, self._reader, self._rules = models, reader, rules
+    def __init__(self, models: Models, rules: Rules, sure_below: float) -> None:
+        self._models, self._rules = models, rules
         self._sure_below = sure_below
         self.verified = 0
         """Texts that the encoder has read."""
@@ -103,8 +85,7 @@ class Cascade:
         """There is no state by stream."""
 
     def draft(self, text: str) -> Drafted:
-        windows = cut(self._reader.read(text), self._models.pieces, MOST_PIECES)
-        return Drafted(windows, self._models.draft.score([w.text for w in windows]))
+        return self._models.drafter.draft(text)
 
     def is_sure(self, drafted: Drafted) -> bool:
         """Whether the draft is so low in all labels that the encoder need not read the text."""
@@ -133,14 +114,6 @@ class Cascade:
         for name, score in listed.labels.items():
             labels[name] = max(score, labels.get(name, 0.0))
         return replace(listed, labels=labels, rung=reached)
-
-
-def worst_windows(drafted: Drafted) -> list[int]:
-    """The first window and those with the highest draft score, in order."""
-    if len(drafted.windows) <= MOST_WINDOWS:
-        return list(range(len(drafted.windows)))
-    ranked = 1 + np.argsort(-drafted.scores[1:].max(1), kind="stable")
-    return sorted([0, *map(int, ranked[: MOST_WINDOWS - 1])])
 
 
 def as_judge(question: Question) -> Judge:

@@ -11,9 +11,6 @@ import numpy.typing as npt
 from workers.engines.cascade_pieces import BEGIN, END
 from workers.engines.onnx import open_graph
 
-MOST_PIECES = 62
-"""Of a window, without begin and end."""
-
 SLOWER = ("SkipLayerNormFusion",)
 """Its one kernel takes three times what an addition and a norm take apart: a fifth of a run."""
 

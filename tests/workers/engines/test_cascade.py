@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from stream.core.errors import EngineError, EngineMissing
 from stream.core.messages import Rung
 from tests.support.disguises import DISGUISES
-from workers.engines import cascade as module
-from workers.engines.cascade import MOST_WINDOWS, Cascade, make_engine, worst_windows
+from workers.engines.cascade import Cascade, make_engine
 from workers.engines.cascade_draft import Floats
-from workers.engines.cascade_encoder import MOST_PIECES, Encoder
+from workers.engines.cascade_drafter import MOST_PIECES, MOST_WINDOWS, Drafted, worst_windows
+from workers.engines.cascade_encoder import Encoder
 from workers.engines.cascade_windows import Window
 from workers.ports import Judge, Render, Scored
 
@@ -158,8 +158,8 @@ def test_an_answer_names_the_rung_that_was_reached(engine: Cascade, thorough: Ca
 def test_of_a_long_text_the_first_and_the_worst_windows_are_read() -> None:
     scores = np.array([[0.1], [0.2], [0.9], [0.3], [0.8], [0.4]], np.float32)
     windows = [Window("", ())] * len(scores)
-    assert worst_windows(module.Drafted(windows, scores)) == [0, 2, 4, 5]
-    assert worst_windows(module.Drafted(windows[:2], scores[:2])) == [0, 1]
+    assert worst_windows(Drafted(windows, scores)) == [0, 2, 4, 5]
+    assert worst_windows(Drafted(windows[:2], scores[:2])) == [0, 1]
 
 
 def test_only_texts_to_judge_are_taken(engine: Cascade) -> None:

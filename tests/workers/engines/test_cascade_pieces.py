@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.engines.cascade import MODEL
+from workers.engines.cascade_drafter import MODEL
 from workers.engines.cascade_pieces import (
     SPECIAL,
     UNKNOWN,
