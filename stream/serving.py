@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 from stream.adapters.clock import AnchoredClock
-from stream.adapters.http import HttpServer, make_app
+from stream.adapters.http import HttpServer, Room, make_app
 from stream.adapters.media import make_decoder
 from stream.adapters.metrics import Metrics
 from stream.adapters.tokens import NoTokens, Tokens
@@ -106,8 +106,9 @@ class _Servers:
         )
         self.websockets = WebSocketServer(hooks, _server_limits(config), local=not secret)
         metrics = Metrics(self.statistics, gateway.latencies)
-        app = make_app(_Endpoints(gateway, tokens, metrics), lambda: secrets.token_hex(12))
-        self.http = HttpServer(app, cert=config.tls_cert, key=config.tls_key)
+        room = Room()
+        app = make_app(_Endpoints(gateway, tokens, metrics), lambda: secrets.token_hex(12), room)
+        self.http = HttpServer(app, room, cert=config.tls_cert, key=config.tls_key)
 
     async def bind(self, config: Config) -> tuple[int, int]:
         """Take both ports, or none. Raises BadSettings."""

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stream.adapters.http.room import Room
 from stream.core import libretranslate, moderations
 from stream.core.access import Permissions
 from stream.core.errors import OntimeError, TooBig
@@ -27,6 +28,9 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # (OpenAI's clients ask).
 _NO_RETRY = {"x-should-retry": "false"}
 _NO_RETRY_STATUS = frozenset({409, 429, 503})
+
+_Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+_Encode = Callable[[OntimeError], bytes]
 
 
 class Backend(Protocol):
@@ -53,8 +57,11 @@ class Backend(Protocol):
         """Health."""
 
 
-def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
-    """The application; `new_id` names its answers."""
+def make_app(backend: Backend, new_id: Callable[[], str], room: Room) -> Starlette:
+    """The application; `new_id` names its answers. Metrics and health need no `room`."""
+
+    def guard(endpoint: _Endpoint, encode: _Encode) -> _Endpoint:
+        return _guard(endpoint, encode, room)
 
     async def moderate(request: Request) -> Response:
         bearer = backend.verify(_token(request))
@@ -87,10 +94,10 @@ def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/moderations", _guard(moderate, moderations.encode_error), methods=["POST"]),
-            Route("/translate", _guard(translate, libretranslate.encode_error), methods=["POST"]),
-            Route("/detect", _guard(detect, libretranslate.encode_error), methods=["POST"]),
-            Route("/languages", _guard(languages, libretranslate.encode_error)),
+            Route("/v1/moderations", guard(moderate, moderations.encode_error), methods=["POST"]),
+            Route("/translate", guard(translate, libretranslate.encode_error), methods=["POST"]),
+            Route("/detect", guard(detect, libretranslate.encode_error), methods=["POST"]),
+            Route("/languages", guard(languages, libretranslate.encode_error)),
             Route("/metrics", metrics),
             Route("/healthz", health),
             Route("/readyz", health),
@@ -99,15 +106,13 @@ def make_app(backend: Backend, new_id: Callable[[], str]) -> Starlette:
     )
 
 
-def _guard(
-    endpoint: Callable[[Request], Coroutine[Any, Any, Response]],
-    encode: Callable[[OntimeError], bytes],
-) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+def _guard(endpoint: _Endpoint, encode: _Encode, room: Room) -> _Endpoint:
     """Errors become JSON in the shape that the endpoint's clients read."""
 
     async def guarded(request: Request) -> Response:
         try:
-            return await endpoint(request)
+            with room.place():
+                return await endpoint(request)
         except OntimeError as error:
             headers = dict(_NO_RETRY) if error.status in _NO_RETRY_STATUS else {}
             if error.status == 401:

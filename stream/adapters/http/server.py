@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.applications import Starlette
 
+from stream.adapters.http.room import Room
+
 DRAIN_S = 5
 KEEP_ALIVE_S = 30
-CONNECTIONS = 1_000
+CONNECTIONS = 2_000
 BACKLOG = 512
 
 
@@ -24,16 +26,22 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an application on a port of its own; over CONNECTIONS uvicorn answers 503."""
+    """Serves an application on a port of its own.
 
-    def __init__(self, app: Starlette, *, cert: str = "", key: str = "") -> None:
+    A request for which there is no `room` is refused by the application, in its client's shape;
+    over CONNECTIONS uvicorn answers a bare 503.
+    """
+
+    def __init__(self, app: Starlette, room: Room, *, cert: str = "", key: str = "") -> None:
+        self._room = room
         self._server = _Server(
             uvicorn.Config(
                 app,
                 lifespan="off",
                 ws="none",
                 log_config=None,
-                log_level="warning",
+                # a warning for each refused connection would be a flood of its own
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 limit_concurrency=CONNECTIONS,
@@ -94,4 +102,8 @@ class HttpServer:
 
     def statistics(self) -> dict[str, float]:
         state = self._server.server_state
-        return {"connections": len(state.connections), "requests": state.total_requests}
+        return {
+            "connections": len(state.connections),
+            "requests": state.total_requests,
+            **self._room.statistics(),
+        }

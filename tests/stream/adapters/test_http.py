@@ -8,6 +8,8 @@ import openai
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream import serving
+from stream.adapters.http import Room
 from stream.adapters.tokens import Tokens
 from stream.core import wire
 from stream.core.messages import Action, Rung, Translation, Verdict
@@ -134,6 +136,29 @@ async def test_over_its_rate_a_bearer_is_told_not_to_try_again() -> None:
         assert answer.status_code == 429
         assert answer.headers["x-should-retry"] == "false"
         assert answer.json()["error"]["type"] == "rate_limit_exceeded"
+
+
+async def test_a_flood_is_refused_in_its_clients_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "Room", lambda: Room(3))
+    async with served() as house, httpx.AsyncClient(base_url=house.http) as client:
+        slow = [
+            asyncio.create_task(
+                client.post("/v1/moderations", json={"input": "a", "budget_ms": 1_000})
+            )
+            for _ in range(3)
+        ]
+        while house.gateway.statistics()["gate"]["asked"] < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        answer = await client.post("/v1/moderations", json={"input": "d"})
+        assert answer.status_code == 503
+        assert answer.headers["x-should-retry"] == "false"
+        assert answer.json()["error"]["code"] == "overloaded"
+        assert (await client.post("/translate", json={"q": "a", "target": "de"})).json() == {
+            "error": "3 requests are under way, expected fewer",
+            "code": "overloaded",
+        }
+        assert (await client.get("/healthz")).status_code == 200
+        assert [(await each).status_code for each in slow] == [200] * 3
 
 
 async def test_bodies_are_bounded(house: Served) -> None:
