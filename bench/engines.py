@@ -21,7 +21,7 @@ from tests.support.speech import read_speech
 from workers.core.endpoint import FRAME_SAMPLES
 from workers.engines import pocketsphinx, rules
 from workers.engines.process import EngineProcess
-from workers.engines.silero import EMPTY, SpeechDetector
+from workers.engines.silero import CONTEXT_SAMPLES, EMPTY, SpeechDetector
 from workers.ports import Audio, Engine, Judge, Question, Task
 
 CHUNK_SAMPLES = 5_120
@@ -70,8 +70,9 @@ def detector() -> dict[str, float]:
     samples = np.frombuffer(read_speech(), "<i2")
     speech, state = SpeechDetector(), EMPTY
     began = time.process_time()
-    for begin in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES):
-        _, state = speech.step(state, samples[begin : begin + FRAME_SAMPLES])
+    for begin in range(CONTEXT_SAMPLES, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES):
+        frame = samples[begin - CONTEXT_SAMPLES : begin + FRAME_SAMPLES]
+        ((_, state),) = speech.step([state], list(speech.features(frame[np.newaxis])))
     return {"ms a second": round((time.process_time() - began) * 1000 / SECONDS, 2)}
 
 

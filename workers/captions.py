@@ -8,14 +8,7 @@ from dataclasses import dataclass, field
 
 from stream.core import wire
 from stream.core.messages import Caption, Rung
-from stream.core.records import (
-    SAMPLE_RATE,
-    AudioChunk,
-    Log,
-    Position,
-    Record,
-    Topic,
-)
+from stream.core.records import SAMPLE_RATE, AudioChunk, Log, Position, Record, Topic
 from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
 from workers.core.pace import Pace, doubled

@@ -15,7 +15,7 @@ from stream.core.errors import EngineError
 from stream.core.messages import Rung, Word
 from workers.core.endpoint import Closed, EndpointRules
 from workers.core.stability import Stability
-from workers.engines.listener import Listener, Piece
+from workers.engines.listener import Listener, Piece, listen
 from workers.engines.silero import Samples, SpeechDetector
 from workers.ports import Audio, Card, Heard, Hypothesis, Question
 
@@ -109,10 +109,8 @@ class SegmentingRecogniser(Generic[State]):
         if len({audio.stream for audio in audios}) < len(audios):
             raise EngineError("a stream is in the batch twice")
         streams = [self._stream_of(audio) for audio in audios]
-        pieces = [
-            list(stream.listener.listen(audio.pcm, last=audio.last))
-            for stream, audio in zip(streams, audios, strict=True)
-        ]
+        listeners = [stream.listener for stream in streams]
+        pieces = listen(self._detector, listeners, [(audio.pcm, audio.last) for audio in audios])
         finals: list[list[Hypothesis]] = [[] for _ in streams]
         for turn in zip_longest(*pieces):
             self._decode(rung, audios, streams, turn, finals)
@@ -140,7 +138,7 @@ class SegmentingRecogniser(Generic[State]):
     def _stream_of(self, audio: Audio) -> _Stream[State]:
         if audio.fresh:
             self.forget(audio.stream)
-            listener = Listener(self._detector, self._rules, audio.start)
+            listener = Listener(self._rules, audio.start)
             self._streams[audio.stream] = _Stream(listener)
         return self._streams[audio.stream]
 

@@ -17,7 +17,15 @@ from stream.core.messages import Rung, Word
 from tests.support.speech import read_speech
 from workers.core.endpoint import FRAME_SAMPLES, EndpointRules
 from workers.engines.segmenting import SegmentingRecogniser
-from workers.engines.silero import EMPTY, Samples, SpeechDetector, SpeechState
+from workers.engines.silero import (
+    CONTEXT_SAMPLES,
+    EMPTY,
+    NOTHING,
+    Floats,
+    Samples,
+    SpeechDetector,
+    SpeechState,
+)
 from workers.ports import Audio, Card, Heard, Hypothesis
 
 CARD = Card(name="counting", task="captions", rungs=(Rung.DRAFT,))
@@ -73,10 +81,18 @@ class LoudnessDetector(SpeechDetector):
     def __init__(self) -> None:
         pass
 
-    def step(self, state: SpeechState, frame: Samples) -> tuple[float, SpeechState]:
-        before = float(state.context[0])
-        now = float(np.abs(frame).mean() > 1000)
-        return 0.7 * now + 0.3 * before, state._replace(context=np.full(64, now, np.float32))
+    def features(self, audio: Samples) -> Floats:
+        loud = np.abs(audio[:, CONTEXT_SAMPLES:]).mean(1, keepdims=True) > 1000
+        return np.asarray(loud, np.float32)
+
+    def step(
+        self, states: Sequence[SpeechState], features: Sequence[Floats]
+    ) -> list[tuple[float, SpeechState]]:
+        found = []
+        for state, sound in zip(states, features, strict=True):
+            now, before = float(sound[0]), float(state.hidden[0])
+            found.append((0.7 * now + 0.3 * before, state._replace(hidden=sound)))
+        return found
 
 
 def recogniser() -> tuple[SegmentingRecogniser[Counted], CountingDecoder]:
@@ -274,11 +290,36 @@ def test_what_cannot_be_right_is_refused(questions: list[Audio], complaint: str)
         recogniser()[0].run(Rung.DRAFT, questions)
 
 
+def frames_of(pcm: bytes) -> Samples:
+    """Frames behind what is before them [n, 576]."""
+    samples = np.concatenate((NOTHING, np.frombuffer(pcm, "<i2")))
+    starts = np.arange(0, len(samples) - FRAME_SAMPLES - CONTEXT_SAMPLES + 1, FRAME_SAMPLES)
+    frames: Samples = samples[starts[:, np.newaxis] + np.arange(CONTEXT_SAMPLES + FRAME_SAMPLES)]
+    return frames
+
+
+def probabilities(detector: SpeechDetector, frames: Samples) -> list[float]:
+    state, found = EMPTY, []
+    for features in detector.features(frames):
+        ((probability, state),) = detector.step([state], [features])
+        found.append(probability)
+    return found
+
+
+def test_streams_that_share_a_run_of_the_detector_do_not_change_each_others_numbers() -> None:
+    detector, frames = SpeechDetector(), frames_of(read_speech())[:300]
+    alone = probabilities(detector, frames)
+    states = [EMPTY] * 7
+    for number, frame in enumerate(frames):
+        places = [(number + 17 * stream) % len(frames) for stream in range(7)]
+        features = detector.features(frames[places])
+        assert np.array_equal(features[:1], detector.features(frame[np.newaxis]))
+        found = detector.step(states, list(features))
+        states = [state for _, state in found]
+        assert found[0][0] == alone[number]
+
+
 def test_the_detector_hears_speech_where_there_is_speech() -> None:
-    samples = np.frombuffer(read_speech(), "<i2")
-    detector, state, likelihoods = SpeechDetector(), EMPTY, []
-    for begin in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES):
-        likelihood, state = detector.step(state, samples[begin : begin + FRAME_SAMPLES])
-        likelihoods.append(likelihood)
+    likelihoods = probabilities(SpeechDetector(), frames_of(read_speech()))
     assert max(likelihoods[:36]) < 0.5
     assert np.mean(likelihoods[60:200]) > 0.8
