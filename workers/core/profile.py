@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +27,7 @@ _MOST_HALVINGS = 3
 _TOLERANCE = 0.01
 
 Figure = Literal["high", "typical", "mean"]
+FIGURES: tuple[Figure, ...] = ("typical", "high", "mean")
 
 
 @dataclass(slots=True)
@@ -41,8 +43,8 @@ class _Cell:
     def figure(self, name: Figure) -> float:
         return {"high": self.high_s, "typical": self.typical_s, "mean": self.mean_s}[name]
 
-    def refresh(self, spread: float | None) -> bool:
-        """Bring all figures up to date; False where none moved enough to matter.
+    def refresh(self, spread: float | None) -> list[Figure]:
+        """Bring those figures up to date that have moved enough to matter, and name them.
 
         The 95th percentile is the window's own as far as that is full, else median times `spread`,
         but never far above the slowest: a spread learned while silence was cheap says nothing of
@@ -56,10 +58,10 @@ class _Cell:
             high_s = share * high_s + (1 - share) * guess_s
         fresh = typical_s, high_s, self.window.mean
         shown = self.typical_s, self.high_s, self.mean_s
-        moved = not all(map(_near, fresh, shown))
-        if moved:
-            self.typical_s, self.high_s, self.mean_s = fresh
-        return moved
+        near = [_near(*both) for both in zip(fresh, shown, strict=True)]
+        kept = (old if same else new for new, old, same in zip(fresh, shown, near, strict=True))
+        self.typical_s, self.high_s, self.mean_s = kept
+        return [name for name, same in zip(FIGURES, near, strict=True) if not same]
 
 
 def _near(fresh: float, shown: float) -> bool:
@@ -84,7 +86,7 @@ class LatencyProfile:
         self._cells: dict[Rung, dict[tuple[int, int], _Cell]] = {}
         self._ratios: dict[Rung, QuantileWindow] = {}
         self._surfaces: dict[tuple[Figure, Rung], Surface] = {}
-        self._cache: dict[tuple[Figure, Rung, int, int], float] = {}
+        self._cache: dict[Figure, dict[tuple[Rung, int, int], float]] = {f: {} for f in FIGURES}
         self._used_s = 0.0
         self._now: float | None = None
         self._swept_s = 0.0
@@ -120,8 +122,7 @@ class LatencyProfile:
             ratios.append(took_s / cell.window.value(0.5))
         cell.window.append(took_s)
         cell.used_s, cell.halvings = self._used_s, 0
-        if cell.refresh(self._spread(rung)):
-            self._forget_surfaces()
+        self._forget(rung, cell.refresh(self._spread(rung)))
 
     def statistics(self) -> dict[str, float]:
         """Seconds by `rung/longest length/largest batch`, for the cells that were observed."""
@@ -132,10 +133,10 @@ class LatencyProfile:
         }
 
     def _recall(self, figure: Figure, rung: Rung, bucket: int, batch: int) -> float:
-        key = figure, rung, bucket, batch
-        known = self._cache.get(key)
+        cache, key = self._cache[figure], (rung, bucket, batch)
+        known = cache.get(key)
         if known is None:
-            known = self._cache[key] = self._look_up(*key)
+            known = cache[key] = self._look_up(figure, *key)
         return known
 
     def _look_up(self, figure: Figure, rung: Rung, bucket: int, batch: int) -> float:
@@ -185,10 +186,13 @@ class LatencyProfile:
                 idle = self._used_s - cell.used_s > self._half_life_s
                 if idle and cell.halvings < _MOST_HALVINGS:
                     cell.window.scale(0.5)
-                    cell.refresh(self._spread(rung))
+                    self._forget(rung, cell.refresh(self._spread(rung)))
                     cell.used_s, cell.halvings = self._used_s, cell.halvings + 1
-                    self._forget_surfaces()
 
-    def _forget_surfaces(self) -> None:
-        self._surfaces.clear()
-        self._cache.clear()
+    def _forget(self, rung: Rung, moved: Iterable[Figure]) -> None:
+        """Better rungs may have taken their shape from this one."""
+        for figure in moved:
+            self._cache[figure].clear()
+            for other in Rung:
+                if _ORDER[other] >= _ORDER[rung]:
+                    self._surfaces.pop((figure, other), None)

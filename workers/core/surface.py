@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from math import ceil, log2
+from operator import le
 
 BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 128)
 """The batches that have a column; what is larger counts as the last."""
@@ -52,12 +54,7 @@ class Surface:
         self.shape = _complete(known[fullest], shape)
         self._buckets = sorted(known)
         rows = [_complete(known[bucket], self.shape) for bucket in self._buckets]
-        # Isotonic regression keeps the order of its inputs, so the rows stay monotone.
-        columns = [
-            isotonic(column, [weights[bucket] for bucket in self._buckets])
-            for column in zip(*rows, strict=True)
-        ]
-        self._rows: list[Row] = list(zip(*columns, strict=True))
+        self._rows = _pooled(rows, [weights[bucket] for bucket in self._buckets])
 
     def seconds(self, bucket: int, batch: int) -> float:
         column = batch_column(batch)
@@ -79,11 +76,23 @@ class Surface:
         return _mix(rows[above - 1][column], rows[above][column], share)
 
 
+def _pooled(rows: Sequence[Row], weights: Sequence[int]) -> Sequence[Row]:
+    """Rows that never fall from one to the next. Isotonic regression keeps the order of its inputs,
+    so each stays monotone.
+    """
+    if all(all(map(le, shorter, longer)) for shorter, longer in pairwise(rows)):
+        return rows
+    columns = [isotonic(column, weights) for column in zip(*rows, strict=True)]
+    return list(zip(*columns, strict=True))
+
+
 def isotonic(values: Sequence[float], weights: Sequence[float]) -> list[float]:
     """The non-decreasing sequence nearest to `values` in weighted least squares.
 
     Pool adjacent violators (Ayer et al. 1955).
     """
+    if all(map(le, values, islice(values, 1, None))):
+        return list(values)
     pools: list[tuple[float, float, int]] = []
     for value, weight in zip(values, weights, strict=True):
         pool = (value, float(weight), 1)
@@ -104,20 +113,16 @@ def _complete(row: Mapping[int, Knot], shape: Row) -> Row:
     columns = sorted(row)
     weights = [row[column].weight for column in columns]
     values = isotonic([row[column].seconds for column in columns], weights)
-    known = dict(zip(columns, values, strict=True))
-    return [_column(column, columns, known, shape) for column in range(len(BATCHES))]
-
-
-def _column(column: int, columns: Sequence[int], known: Mapping[int, float], shape: Row) -> float:
-    above = bisect_left(columns, column)
-    if above == len(columns):
-        last = columns[-1]
-        return known[last] * max(1.0, shape[column] / shape[last])
-    if above == 0 or columns[above] == column:
-        return known[columns[above]]
-    low, high = columns[above - 1], columns[above]
-    share = (BATCHES[column] - BATCHES[low]) / (BATCHES[high] - BATCHES[low])
-    return _mix(known[low], known[high], share)
+    found = [values[0]] * columns[0]
+    for (low, low_s), (high, high_s) in pairwise(zip(columns, values, strict=True)):
+        found.append(low_s)
+        for batch in BATCHES[low + 1 : high]:
+            share = (batch - BATCHES[low]) / (BATCHES[high] - BATCHES[low])
+            found.append(_mix(low_s, high_s, share))
+    found.append(values[-1])
+    last, last_s = shape[columns[-1]], values[-1]
+    found += [last_s * max(1.0, each / last) for each in shape[columns[-1] + 1 :]]
+    return found
 
 
 def _mix(low: float, high: float, share: float) -> float:
