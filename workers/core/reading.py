@@ -7,10 +7,12 @@ pass of a regular expression whose repeats are bounded or cannot overlap: linear
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Mapping
+from functools import lru_cache
 from html import unescape
 
 from workers.core.normalise import LEET, Normaliser, without_accents
+from workers.core.spelling import STARRED, respelled, unstarred
 
 MOST_CHARACTERS = 16_000
 ADDRESS_WORDS = 8
@@ -39,15 +41,19 @@ _CUTTER = re.compile(r"[-.*_~^+|]")
 _MENDED_LEAST = 4
 _WORD = re.compile(r"[^\W\d_]+")
 _RUN = re.compile(r"([^\W\d_])\1{2,}")
+_REMEMBERED = 50_000
 _MANY_SIGNS = re.compile(r"([^\w\s])\1{3,}")
 
 
 class Reader:
-    """`known` are words of the language: they decide between two ways to undo a disguise."""
+    """`known` are words of the language, each with its place (core/spelling.py): they decide
+    between two ways to undo a disguise.
+    """
 
-    def __init__(self, normaliser: Normaliser, known: Container[str]) -> None:
+    def __init__(self, normaliser: Normaliser, known: Mapping[str, int]) -> None:
         self._normaliser = normaliser
         self._known = known
+        self._respelled = lru_cache(_REMEMBERED)(self._respell)
 
     def read(self, text: str) -> str:
         """Lower case without accents, words and signs between single spaces."""
@@ -55,8 +61,9 @@ class Reader:
         plain = _MIXED.sub(self._undisguise, plain)
         plain = _SPELLED.sub(lambda found: _NOT_LETTER.sub("", found[0]), plain)
         plain = _CUT.sub(self._mend, plain)
-        if _RUN.search(plain):
-            plain = _WORD.sub(self._shorten, plain)
+        if "*" in plain or "#" in plain or "_" in plain:
+            plain = STARRED.sub(lambda found: unstarred(found[0], self._known), plain)
+        plain = _WORD.sub(lambda found: self._respelled(found[0]), plain)
         return " ".join(_MANY_SIGNS.sub(r"\1\1\1", plain).split())
 
     def _plain(self, text: str) -> str:
@@ -83,12 +90,16 @@ class Reader:
         whole = _CUTTER.sub("", found[0])
         return whole if len(whole) >= _MENDED_LEAST and whole in self._known else found[0]
 
-    def _shorten(self, found: re.Match[str]) -> str:
-        """Letters that stand three times or more become two where that is a word, else one."""
-        if not _RUN.search(found[0]):
-            return found[0]
-        twice = _RUN.sub(r"\1\1", found[0])
-        return twice if twice in self._known else _RUN.sub(r"\1", found[0])
+    def _respell(self, word: str) -> str:
+        """Letters that stand three times or more become two where that is a word, else one; then a
+        single slip is undone.
+        """
+        if word in self._known:
+            return word
+        if _RUN.search(word):
+            twice = _RUN.sub(r"\1\1", word)
+            word = twice if twice in self._known else _RUN.sub(r"\1", word)
+        return respelled(word, self._known)
 
 
 def _read_address(found: re.Match[str]) -> str:

@@ -43,8 +43,14 @@ class Drafter:
 def make_drafter(folder: Path) -> Drafter:
     """From a folder with `draft.npz` and `vocab.txt`. Raises FileNotFoundError."""
     draft, pieces = read_draft(folder / "draft.npz"), read_pieces(folder / "vocab.txt")
-    known = pieces.words() | set(read_list("en"))
-    return Drafter(Reader(Normaliser(read_confusables()), known), pieces, draft)
+    return Drafter(make_reader(pieces), pieces, draft)
+
+
+def make_reader(pieces: Pieces) -> Reader:
+    """Known words are the listed ones, which are what people hide, and the vocabulary's by use."""
+    words = [*read_list("en"), *pieces.words()]
+    known = {word: place for place, word in reversed([*enumerate(words)])}
+    return Reader(Normaliser(read_confusables()), known)
 
 
 def worst_windows(drafted: Drafted) -> list[int]:

@@ -29,9 +29,9 @@ class Pieces:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def words(self) -> frozenset[str]:
-        """Pieces that are words of more than one letter."""
-        return frozenset(p for p in self._ids if p.isalpha() and len(p) > 1)
+    def words(self) -> list[str]:
+        """Pieces that are words of more than one letter, in the vocabulary's order."""
+        return [p for p in self._ids if p.isalpha() and len(p) > 1]
 
     def encode(self, text: str) -> list[int]:
         """Piece numbers of a text as `Reader.read` gives it, without begin and end.

@@ -13,8 +13,9 @@ from workers.core.normalise import Normaliser
 from workers.core.reading import MOST_CHARACTERS, Reader
 from workers.engines.rules import read_confusables
 
-KNOWN = frozenset(
-    "garden window morning dragon kill people stupid women good too look click hello there".split()
+KNOWN = dict.fromkeys(
+    "garden window morning dragon kill people stupid women good too look click hello there".split(),
+    0,
 )
 READER = Reader(Normaliser(read_confusables()), KNOWN)
 
@@ -34,6 +35,7 @@ READER = Reader(Normaliser(read_confusables()), KNOWN)
         ("k-i-l-l", "kill"),
         ("ki.ll", "kill"),
         ("good.look too-good don't e.g. i.e.", None),
+        ("kkill peoplle womne drag*n k_ll", "kill people women dragon kill"),
         ("goooood loooook helloooo sooooo", "good look hello so"),
         ("st<b>up</b>id<br>women", "stupid women"),
         ("&#107;ill &quot;them&quot;", 'kill "them"'),
@@ -72,11 +74,10 @@ def test_signs_that_mean_something_harm_nothing(text: str) -> None:
     assert read == " ".join(read.split())
 
 
-class Asked:
+class Asked(dict[str, int]):
     """Counts how often the reader looks a word up."""
 
-    def __init__(self) -> None:
-        self.times = 0
+    times = 0
 
     def __contains__(self, word: object) -> bool:
         self.times += 1
@@ -84,9 +85,10 @@ class Asked:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a1", "1!a", "a-b", "s h i t ", "aaab", "ab", "<a ", "&#1", "!", "😀", "www.", "a$"]
+    "unit",
+    ["a1", "1!a", "a-b", "s h i t ", "aaab", "ab", "<a ", "&#1", "!", "😀", "www.", "a$", "a*bc "],
 )
 def test_the_work_is_bounded_by_the_text(unit: str) -> None:
     asked = Asked()
     Reader(Normaliser(read_confusables()), asked).read(unit * MOST_CHARACTERS)
-    assert asked.times <= 4 * MOST_CHARACTERS
+    assert asked.times <= 6 * MOST_CHARACTERS
