@@ -1,6 +1,8 @@
 """Pages by path: a whitelist, subtitles that are rendered once, and health."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,15 @@ def test_the_page_and_its_files_are_there_and_nothing_else_is() -> None:
     for path in ("/nothing", "/__init__.py", "//", "/../gateway.py", "/index.html/"):
         with pytest.raises(NotFound):
             get(site, path)
+
+
+def test_the_footer_says_what_the_captions_card_says() -> None:
+    card = Path("workers/models/captions/README.md").read_text("utf-8")
+    footer = re.search(rb'<p id="quality">(.*?)</p>', read_pages()["/index.html"].body, re.DOTALL)
+    assert footer
+    figures = re.findall(r"[\d.]+ %", footer[1].decode())
+    assert len(figures) >= 2
+    assert all(figure in card for figure in figures)
 
 
 def test_every_page_is_hardened() -> None:

@@ -95,7 +95,7 @@ class WebSocketPeer(ServerConnection):
     def send_data(self) -> None:
         # whatever changes the protocol's state has something to send
         super().send_data()
-        self._look()
+        self._update_writable()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -123,11 +123,11 @@ class WebSocketPeer(ServerConnection):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._look()
+        self._update_writable()
         if self.protocol.state is not CONNECTING:
             self._host.drained(self)
 
-    def _look(self) -> None:
+    def _update_writable(self) -> None:
         self.writable = not self.paused and self.protocol.state is OPEN
 
 
