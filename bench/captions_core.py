@@ -24,10 +24,11 @@ from tests.support.speech import DEMO, read_recording
 from workers.captions import CaptionLimits, Captions
 from workers.core.jobs import Expire, Run, Wait
 from workers.core.profile import LatencyProfile
-from workers.core.schedule import Limits, Schedule
+from workers.core.schedule import Schedule
 from workers.engines.registry import find_engine, make_engine
 from workers.ports import Engine
 from workers.role import Outcome, Timing
+from workers.service import limits_of
 
 BUDGET_MS = 400
 PIECE = int(PIECE_S * SAMPLE_RATE)
@@ -152,7 +153,7 @@ def carried(
     ]
     limits = CaptionLimits(**{"chunk_ms": chunk_ms, "chunk_most_ms": chunk_ms} if chunk_ms else {})
     role = Captions(engine.card, "bench", limits)
-    core = Core(engine, role, Schedule(LatencyProfile(), Limits()), channels, stall_s)
+    core = Core(engine, role, Schedule(LatencyProfile(), limits_of(engine.card)), channels, stall_s)
     core.play([each for number, c in enumerate(channels) for each in arrivals(number, c)])
     heard_s = sum(len(each.audio) for each in programmes) / SAMPLE_RATE
     return {

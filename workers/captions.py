@@ -269,7 +269,7 @@ class Captions:
             channel=channel.name,
             deadline=deadline,
             length=self._length(channel),
-            rungs=self._card.rungs,
+            rungs=self._card.rungs if self._pace.is_spare else self._card.rungs[:1],
             supersedes=channel.name,
             final=final,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from stream.ports import Bus, Clock
@@ -14,7 +15,7 @@ from workers.core.schedule import Limits, Schedule
 from workers.engines.process import EngineProcess
 from workers.languages import load_detector
 from workers.moderation import Moderation, length_of_post
-from workers.ports import Card, RunsEngine, Task
+from workers.ports import Card, Task
 from workers.role import Role
 from workers.translation import Translating
 from workers.worker import Worker, WorkerLimits, keep_running
@@ -56,12 +57,11 @@ class Service:
         async with EngineProcess(name, self.task, self.options) as process:
             if self.task == "moderation":
                 await calibrate(process, process.card, self.profile, clock, length_of_post)
-            await self._keep(process.card, process, bus, clock, watch)
+            await self._keep(process, bus, clock, watch)
 
     async def _keep(
         self,
-        card: Card,
-        engine: RunsEngine,
+        engine: EngineProcess,
         bus: Bus,
         clock: Clock,
         watch: Callable[[Worker], None],
@@ -69,11 +69,11 @@ class Service:
         """A new role for each worker: what an old one knew, the bus tells again."""
 
         def make_worker() -> Worker:
-            schedule = Schedule(self.profile, Limits(worth=card.worth))
+            schedule = Schedule(self.profile, limits_of(engine.card))
             limits = WorkerLimits(hang_s=HANG_S[self.task])
             worker = Worker(
                 bus,
-                self._role(card),
+                self._role(engine.card),
                 engine,
                 schedule,
                 clock=clock,
@@ -97,3 +97,11 @@ class Service:
     @property
     def _owner(self) -> str:
         return f"{self.member}/{self.life}"
+
+
+def limits_of(card: Card) -> Limits:
+    """Captions judge by how busy the engine is which rungs they ask for (core/pace.py): their price
+    in full batches is not known until there are some.
+    """
+    limits = Limits(worth=card.worth)
+    return replace(limits, ceiling=inf) if card.task == "captions" else limits

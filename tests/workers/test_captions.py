@@ -36,8 +36,8 @@ SEGMENT = 4 * CHUNK
 class Reader:
     """Feeds a role and answers for an engine that ends a segment every `SEGMENT` samples."""
 
-    def __init__(self, limits: CaptionLimits | None = None) -> None:
-        self.role = Captions(CARD, "owner-1", limits)
+    def __init__(self, limits: CaptionLimits | None = None, card: Card = CARD) -> None:
+        self.role = Captions(card, "owner-1", limits)
         self.offset = 0
         self.jobs: list[Job] = []
         self.closed: list[Position] = []
@@ -70,7 +70,7 @@ class Reader:
             self.jobs.append(job)
         self.closed += outcome.closed
 
-    def run(self, *, most: int = 100) -> None:
+    def run(self, *, most: int = 100, began: float = 1.0, took_s: float = 0.01) -> None:
         """Run whatever is queued, and what follows from it."""
         while self.jobs and most:
             most -= 1
@@ -78,7 +78,7 @@ class Reader:
             question = self.role.ask(job, 0.0)
             if question is not None:
                 self.asked.append(question)
-                timing = Timing(1.0, 0.01)
+                timing = Timing(began, took_s)
                 self.take(self.role.answer(job, answer(question), Rung.DRAFT, timing))
 
     def results(self, kind: type[Result]) -> list[Result]:
@@ -140,6 +140,18 @@ def test_a_job_is_priced_by_one_chunk_however_long_it_waits() -> None:
     assert [job.length for job in reader.jobs] == [CHUNK]
     reader.run()
     assert [len(question.pcm) for question in reader.asked] == [10 * CHUNK]
+
+
+def test_an_engine_that_is_busy_all_the_time_is_asked_for_no_more_than_a_draft() -> None:
+    """Whatever a batch is thought to cost, and until there is time again."""
+    reader = Reader(card=Card(name="test", task="captions", rungs=(Rung.DRAFT, Rung.VERIFIED)))
+    offered = []
+    for number in range(60):
+        reader.hear(number * CHUNK, CHUNK)
+        offered += [job.rungs[-1] for job in reader.jobs]
+        reader.run(began=number * 0.16, took_s=0.15 if number < 30 else 0.01)
+    assert list(dict.fromkeys(offered[:40])) == [Rung.VERIFIED, Rung.DRAFT]
+    assert offered[-1] is Rung.VERIFIED
 
 
 def test_partials_and_finals_carry_what_the_protocol_says() -> None:

@@ -1,4 +1,4 @@
-"""How much audio to decode at a time: less is sooner, more is cheaper; the load decides."""
+"""How much audio to decode at a time, and how well: the load decides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 
 class Pace:
-    """Goes to longer chunks when the engine is busy more than `high` of the time, back below `low`.
+    """Less is sooner, more is cheaper. Goes to longer chunks when the engine is busy more than
+    `high` of the time, back below `low`; above `full` there is no time for better answers.
 
     `lengths_ms` rise; a longer chunk takes about 0.6 of a shorter one's time, so that `low` must
     lie below half of `high`, or it would go to and fro. It stays for `window_s` at least.
@@ -17,17 +18,21 @@ class Pace:
         self,
         lengths_ms: Sequence[int],
         *,
-        high: float = 0.7,
+        full: float = 0.8,
+        high: float = 0.9,
         low: float = 0.3,
         window_s: float = 2.0,
     ) -> None:
         self._lengths_ms = tuple(lengths_ms)
+        self._full = full
         self._high = high
         self._low = low
         self._window_s = window_s
         self._runs: deque[tuple[float, float]] = deque()
         self._place = 0
         self._changed: float | None = None
+        self.is_spare = True
+        """There is time for a better answer."""
 
     @property
     def chunk_ms(self) -> int:
@@ -39,16 +44,20 @@ class Pace:
             return
         self._runs.append((began, took_s))
         now = began + took_s
-        while len(self._runs) > 1 and self._runs[0][0] < now - self._window_s:
+        while sum(self._runs[0]) < now - self._window_s:
             self._runs.popleft()
         if self._changed is None:
             self._changed = began
+        busy = self._busy(now)
+        self.is_spare = busy <= self._full
         if now - self._changed >= self._window_s:
-            self._move(now, self._busy())
+            self._move(now, busy)
 
-    def _busy(self) -> float:
+    def _busy(self, now: float) -> float:
         """The share of the window in which the engine ran."""
-        return sum(took_s for _, took_s in self._runs) / self._window_s
+        since = now - self._window_s
+        ran_s = sum(began + took_s - max(began, since) for began, took_s in self._runs)
+        return ran_s / self._window_s
 
     def _move(self, now: float, busy: float) -> None:
         step = (busy > self._high) - (busy < self._low)

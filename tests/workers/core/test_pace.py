@@ -30,12 +30,12 @@ def test_with_slack_chunks_stay_short() -> None:
 
 
 def test_they_get_longer_step_by_step_under_load() -> None:
-    assert list(dict.fromkeys(drive(Pace(LENGTHS_MS), costs(20), 30))) == [160, 320, 640]
+    assert list(dict.fromkeys(drive(Pace(LENGTHS_MS), costs(25), 30))) == [160, 320, 640]
 
 
 def test_after_the_load_they_get_short_again() -> None:
     pace = Pace(LENGTHS_MS)
-    drive(pace, costs(20), 30)
+    drive(pace, costs(25), 30)
     assert drive(pace, costs(2), 30, start=30.0)[-1] == 160
 
 
@@ -51,6 +51,20 @@ def test_a_run_of_many_streams_counts_once() -> None:
         for _ in range(20):
             pace.tell(tick * 0.16, 0.05)
     assert pace.chunk_ms == 160
+
+
+@pytest.mark.parametrize(("busy", "spare"), [(0.75, True), (0.85, False)])
+def test_better_answers_are_given_up_before_chunks_get_longer(busy: float, spare: bool) -> None:
+    pace = Pace(LENGTHS_MS)
+    drive(pace, {160: 0.16 * busy}, 10)
+    assert (pace.is_spare, pace.chunk_ms) == (spare, 160)
+
+
+def test_better_answers_come_back_when_the_load_has_gone() -> None:
+    pace = Pace((320,))
+    drive(pace, {320: 0.3}, 10)
+    drive(pace, {320: 0.1}, 3, start=10.0)
+    assert pace.is_spare
 
 
 def test_one_length_is_never_left() -> None:
