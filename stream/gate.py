@@ -55,9 +55,12 @@ class Gate:
         self._announcer = Announcer(bus, name)
         self._alarm = Alarm(clock, self._expire)
 
-    def ask(self, request: requests.Gate, asker: Asker) -> None:
-        """Exactly one verdict is told to `asker`. Raises Refused."""
-        self._carry_out(self._posts.ask(request, asker, self._clock.now()))
+    def ask(self, request: requests.Gate, asker: Asker, waited_s: float = 0.0) -> None:
+        """Exactly one verdict is told to `asker`. Its budget counts from `waited_s` ago on: what
+        came when this process was behind is late already. Raises Refused.
+        """
+        now = self._clock.now()
+        self._carry_out(self._posts.ask(request, asker, now, now - waited_s))
 
     def answer(self, verdict: Verdict) -> None:
         """A worker's verdict that was addressed to this gateway."""

@@ -44,6 +44,10 @@ class Connection(Peer, Protocol):
     async def receive(self) -> str | bytes | None:
         """The next frame; None once the connection has ended."""
 
+    @property
+    def waited_s(self) -> float:
+        """How long that frame may have waited to be read, at most."""
+
 
 class Audience(Protocol):
     """Whoever writes to peers (fanout.py)."""
@@ -177,7 +181,7 @@ class Conversation:
         services = self._services
         match request:
             case Gate():
-                services.gate.ask(request, self)
+                services.gate.ask(request, self, self._connection.waited_s)
             case Translate():
                 services.translator.ask(request, self)
             case Decide():

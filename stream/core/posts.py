@@ -18,6 +18,10 @@ from stream.core.records import PostJob
 from stream.core.requests import Gate
 from stream.core.settings import ChannelSettings
 
+BEHIND = 0.5
+"""Of its budget, what a request may have waited to be read. All that comes then waits as long: with
+less left, answers by the policy would be late too.
+"""
 _FALLBACK: dict[Fallback, Action] = {
     "hold": Action.REVIEW,
     "block": Action.BLOCK,
@@ -67,6 +71,7 @@ class Posts:
     def __init__(self, name: str, settings: ChannelSettings, limits: GateLimits) -> None:
         self.fallbacks = 0
         self.overflows = 0
+        self.behind = 0
         self.retracted = 0
         self._name = name
         self._settings = settings
@@ -77,15 +82,23 @@ class Posts:
         self._job_of: dict[tuple[str, str], str] = {}
         self._due: DeadlineHeap[str] = DeadlineHeap()
 
-    def ask(self, request: Gate, asker: Asker, now: float) -> list[Effect]:
-        """Raises Refused for a known post with another text."""
-        deadline = now + request.budget_ms / 1000
-        waiter = _Waiter(asker, request.id, now, deadline)
+    def ask(
+        self, request: Gate, asker: Asker, now: float, arrived: float | None = None
+    ) -> list[Effect]:
+        """A request that arrived then, or now; one that waited too long to be read costs the
+        workers nothing. Raises Refused for a known post with another text.
+        """
+        arrived = now if arrived is None else arrived
+        deadline = arrived + request.budget_ms / 1000
+        waiter = _Waiter(asker, request.id, arrived, deadline)
         known = self._job_of.get((request.channel, request.post or ""))
         if known is not None:
-            return self._repeat(self._cases[known], request, waiter)
-        case = self._open(request, now)
+            return self._repeat(self._cases[known], request, waiter, now)
+        case = self._open(request, arrived)
         case.waiters.append(waiter)
+        if now - arrived > request.budget_ms / 1000 * BEHIND:
+            self.behind += 1
+            return self._fall_back(case, "the gate is behind", now)
         if len(self._due) >= self._limits.pending:
             self.overflows += 1
             return self._fall_back(case, "the gate is full", now)
@@ -120,13 +133,14 @@ class Posts:
             "asked": self._asked,
             "fallbacks": self.fallbacks,
             "overflows": self.overflows,
+            "behind": self.behind,
             "retracted": self.retracted,
         }
 
-    def _moment(self, budget_ms: int, now: float) -> float:
-        return now + (budget_ms - min(self._limits.guard_ms, budget_ms / 4)) / 1000
+    def _moment(self, budget_ms: int, arrived: float) -> float:
+        return arrived + (budget_ms - min(self._limits.guard_ms, budget_ms / 4)) / 1000
 
-    def _open(self, request: Gate, now: float) -> _Case:
+    def _open(self, request: Gate, arrived: float) -> _Case:
         self._asked += 1
         job_id = f"{self._name}-{self._asked}"
         job = PostJob(
@@ -136,16 +150,16 @@ class Posts:
             author=request.author,
             post=request.post or job_id,
             gateway=self._name,
-            arrived=now,
+            arrived=arrived,
             budget_ms=request.budget_ms,
         )
-        due = self._moment(request.budget_ms, now)
+        due = self._moment(request.budget_ms, arrived)
         case = _Case(job, _digest(request.text), request.publish, due)
         self._cases[job_id] = case
         self._job_of[job.channel, job.post] = job_id
         return case
 
-    def _repeat(self, case: _Case, request: Gate, waiter: _Waiter) -> list[Effect]:
+    def _repeat(self, case: _Case, request: Gate, waiter: _Waiter, now: float) -> list[Effect]:
         if _digest(request.text) != case.digest:
             raise Refused(f"post {case.job.post} has another text, expected the text of the first")
         case.publish = case.publish or request.publish
@@ -155,7 +169,7 @@ class Posts:
             self._due.push(case.job.id, case.due)
             return []
         return [
-            *self._answer(case, case.verdict, waiter, waiter.arrived),
+            *self._answer(case, case.verdict, waiter, now),
             *self._announce(case, case.verdict, request.text),
         ]
 

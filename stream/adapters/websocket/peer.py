@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
+import sys
+import termios
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from websockets.asyncio.server import ServerConnection
@@ -58,6 +62,9 @@ class WebSocketPeer(ServerConnection):
         self.permissions: Permissions = EVERYTHING
         self.refusal: OntimeError | None = None
         self.heard = self.loop.time()
+        self._caught_up = True
+        self._behind_since = self.heard
+        self._unread: Callable[[], int] = _nothing
         self._host = host
         self._ending: asyncio.TimerHandle | None = None
 
@@ -73,10 +80,21 @@ class WebSocketPeer(ServerConnection):
 
     async def receive(self) -> str | bytes | None:
         """The next frame; None once the connection has ended."""
+        self._caught_up = self._caught_up or self._has_caught_up()
         try:
             return await self.recv()
         except ConnectionClosed:
             return None
+
+    @property
+    def waited_s(self) -> float:
+        """How long the frame that was received last may have waited to be read, at most: since all
+        that had come was read, the first frame came.
+        """
+        return self.loop.time() - self._behind_since
+
+    def _has_caught_up(self) -> bool:
+        return not self.recv_messages.frames and not self._unread()
 
     def ping_soon(self) -> None:
         """Ask for a sign of life, unless the peer does not even read what it has."""
@@ -101,7 +119,10 @@ class WebSocketPeer(ServerConnection):
         super().connection_made(transport)
         # the transport's own method: a call between costs a tenth of the write (bench/fanout.py)
         self.write = self.transport.write
-        _limit_not_sent(transport.get_extra_info("socket"))
+        sock = transport.get_extra_info("socket")
+        _limit_not_sent(sock)
+        if sock is not None:
+            self._unread = partial(_unread_bytes, sock)
         if hasattr(transport, "max_size"):
             transport.max_size = READ_BYTES
         self._host.joined(self)
@@ -116,6 +137,8 @@ class WebSocketPeer(ServerConnection):
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
         super().data_received(data)
+        if self._caught_up and self.recv_messages.frames:
+            self._caught_up, self._behind_since = False, self.heard
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -141,6 +164,15 @@ def _limit_not_sent(sock: socket.socket | None) -> None:
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if sock is not None and option is not None:
         sock.setsockopt(socket.IPPROTO_TCP, option, NOT_SENT_BYTES)
+
+
+def _nothing() -> int:
+    return 0
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    """What the kernel has and we have not."""
+    return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _shorten(reason: str) -> str:

@@ -168,6 +168,35 @@ async def test_a_flood_is_ended_and_others_are_served_meanwhile() -> None:
         assert flood.heard[-1]["code"] == "too_many"
 
 
+async def test_what_waits_to_be_read_is_answered_by_the_policy_and_costs_the_workers_nothing() -> (
+    None
+):
+    posts = 2_000
+    async with (
+        served(messages_per_s=1e6, messages_burst=1e6) as house,
+        house.speaker(max_queue=None) as flood,
+    ):
+        gate = {"type": "gate", "channel": "chat", "text": "hi", "budget_ms": 10}
+        for number in range(posts):
+            await flood.say(**gate, id=str(number))
+        verdicts = [await flood.hear("verdict") for _ in range(posts)]
+        behind = house.gateway.statistics()["gate"]["behind"]
+    assert {verdict["id"] for verdict in verdicts} == {str(number) for number in range(posts)}
+    told = [each for each in verdicts if each["reasons"] == ["the gate is behind, policy hold"]]
+    assert 0 < behind == len(told)
+    assert all(each["latency"]["total_ms"] > 5 for each in told)
+
+
+async def test_who_is_read_in_time_is_never_behind(house: Served) -> None:
+    async with house.speaker() as patient:
+        for number in range(3):
+            await patient.ask("pong", type="ping")
+            gate = {"type": "gate", "channel": "chat", "text": "hi", "budget_ms": 2_000}
+            await patient.say(**gate, id=str(number))
+            await asyncio.sleep(0)
+        assert house.gateway.statistics()["gate"]["behind"] == 0
+
+
 async def test_over_the_number_of_connections_a_peer_is_told() -> None:
     async with served(connections=1) as house, house.speaker() as first:
         await first.ask("pong", type="ping")

@@ -90,6 +90,25 @@ def test_the_guard_leaves_most_of_a_short_budget() -> None:
     assert posts.next_due() == pytest.approx(0.0075)
 
 
+def test_what_was_read_too_late_is_answered_at_once_and_costs_the_workers_nothing() -> None:
+    posts = make_posts()
+    effects = posts.ask(gate(budget_ms=100), ME, 5.0, 4.94)
+    (answer,) = told(effects)
+    assert not any(isinstance(effect, Judge) for effect in effects)
+    assert (answer.action, answer.degraded) == (Action.REVIEW, True)
+    assert answer.reasons == ("the gate is behind, policy hold",)
+    assert answer.latency.total_ms == pytest.approx(60)
+    assert posts.next_due() is None
+    assert posts.statistics()["behind"] == 1
+
+
+def test_the_budget_counts_from_the_arrival() -> None:
+    posts = make_posts()
+    job = job_in(posts.ask(gate(budget_ms=100), ME, 5.0, 4.96))
+    assert job.arrived == 4.96
+    assert posts.next_due() == pytest.approx(4.96 + 0.085)
+
+
 def test_a_timer_that_rings_too_late_says_so() -> None:
     posts = make_posts()
     posts.ask(gate(budget_ms=100), ME, 0.0)
