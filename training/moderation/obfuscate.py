@@ -58,7 +58,7 @@ def cut(word: str, rng: Rng) -> str:
 
 
 def starred(word: str, rng: Rng) -> str:
-    """A vowel is hidden: nothing in the text says which."""
+    """A vowel is hidden: only the rest of the word says which."""
     places = [p for p, c in enumerate(word) if c in "aeiou" and p > 0]
     if not places:
         return word
@@ -96,7 +96,7 @@ LOSSY: Mapping[str, Trick] = {
     "doubled": doubled,
     "swapped letters": swapped_letters,
 }
-"""What loses or invents letters: only a model can guess it."""
+"""What loses or invents letters: the reader guesses, where one slip away is a known word."""
 
 
 def disguise(text: str, trick: Trick, rng: Rng, share: float = 0.5, least: int = 4) -> str:

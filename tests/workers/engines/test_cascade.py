@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,10 +16,11 @@ from hypothesis import strategies as st
 
 from stream.core.errors import EngineError, EngineMissing
 from stream.core.messages import Rung
+from stream.core.policies import Label
 from tests.support.disguises import DISGUISES
-from workers.engines.cascade import Cascade, make_engine
+from workers.engines.cascade import Cascade, Settings, make_engine
 from workers.engines.cascade_draft import Floats
-from workers.engines.cascade_drafter import MOST_PIECES, MOST_WINDOWS, Drafted, worst_windows
+from workers.engines.cascade_drafter import MODEL, MOST_PIECES, MOST_WINDOWS, Drafted, worst_windows
 from workers.engines.cascade_encoder import Encoder
 from workers.engines.cascade_windows import Window
 from workers.ports import Judge, Render, Scored
@@ -46,6 +50,18 @@ def test_both_rungs_know_the_same_labels(engine: Cascade) -> None:
     labels = score(engine, "hello").labels
     assert set(labels) == set(engine._models.settings.labels)
     assert set(score(engine, "hello", Rung.DRAFT).labels) == set(labels)
+
+
+def test_the_model_claims_what_a_policy_may_name_and_its_card_has_figures_for() -> None:
+    settings = msgspec.json.decode((MODEL / "moderation.json").read_bytes(), type=Settings)
+    assert settings.labels == get_args(Label)
+    card = (MODEL / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \w+, (\w+) \| [\d,]+ \([\d,]+\) \| 0\.\d+", card, re.MULTILINE)
+    assert set(rows) == set(settings.labels)
+
+
+def test_what_ships_is_small() -> None:
+    assert sum(path.stat().st_size for path in MODEL.iterdir()) <= 12 * 2**20
 
 
 @pytest.mark.parametrize("rung", [Rung.DRAFT, Rung.VERIFIED])
