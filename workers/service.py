@@ -12,6 +12,7 @@ from workers.calibrating import calibrate
 from workers.captions import CaptionLimits, Captions
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Limits, Schedule
+from workers.engines.hubs import SHIPPED, SHIPPED_TRANSLATOR
 from workers.engines.process import EngineProcess
 from workers.languages import load_detector
 from workers.moderation import Moderation, length_of_post
@@ -23,9 +24,9 @@ from workers.worker import Worker, WorkerLimits, keep_running
 HANG_S: dict[Task, float] = {"captions": 10.0, "moderation": 2.0, "translation": 5.0}
 """An engine that gives no answer for so long is replaced; captions may load a decoder in a run."""
 DEFAULT_ENGINES: dict[Task, str] = {
-    "captions": "conformer",
+    "captions": SHIPPED,
     "moderation": "cascade",
-    "translation": "ctc",
+    "translation": SHIPPED_TRANSLATOR,
 }
 
 

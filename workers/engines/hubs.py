@@ -17,7 +17,8 @@ from stream.core.errors import EngineMissing
 
 INSTALL = "pip install 'ontime[whisper]' or 'ontime[hub]'"
 SHIPPED = "conformer"
-"""The engine that can be used instead: nothing has to be fetched for it."""
+SHIPPED_TRANSLATOR = "ctc"
+"""The engines that can be used instead: nothing has to be fetched for them."""
 SEQ2SEQ = "seq2seq"
 CTRANSLATE = "ctranslate"
 SENTENCEPIECE = "*.[ms]*[lm]"
@@ -96,7 +97,7 @@ def seq2seq_source(model: str) -> Source:
     needed = ("*.safetensors", "config.json", "*token*.json")
     patterns = ("*.json", "*.model", "*.spm", "*.txt", "*.safetensors")
     size = _TRANSLATION.get(model)
-    return Source(model, patterns, needed, size, "ctc", SENTENCEPIECE)
+    return Source(model, patterns, needed, size, SHIPPED_TRANSLATOR, SENTENCEPIECE)
 
 
 def ctranslate_source(model: str) -> Source:
@@ -104,7 +105,7 @@ def ctranslate_source(model: str) -> Source:
     needed = ("model.bin", "*vocabulary*")
     patterns = ("model.bin", "*.json", "*.txt", "*.spm", "*.model")
     size = _TRANSLATION.get(model)
-    return Source(model, patterns, needed, size, "ctc", SENTENCEPIECE)
+    return Source(model, patterns, needed, size, SHIPPED_TRANSLATOR, SENTENCEPIECE)
 
 
 SOURCES: Mapping[str, Callable[[str], Source]] = {
