@@ -6,7 +6,7 @@ import heapq
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -218,6 +218,9 @@ class Tally:
             self.verified += met and run.rung is Rung.VERIFIED
             self.quiet_on_time += met and job.channel != "0"
 
+    def expire(self, jobs: Sequence[Job]) -> None:
+        self.expired += len(jobs)
+
     def shares(self) -> dict[str, float]:
         assert self.on_time + self.late + self.expired == self.jobs, "a job has no answer"
         return {
@@ -233,11 +236,17 @@ class Simulation:
     """Plays a load against a policy, which is asked again whenever the one engine is free."""
 
     def __init__(
-        self, policy: Policy, engine: Engine, load: Load, seconds: float, seed: int
+        self,
+        policy: Policy,
+        engine: Engine,
+        load: Load,
+        seconds: float,
+        seed: int,
+        tally: Tally | None = None,
     ) -> None:
         self.policy = policy
         self.engine = engine
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self._chance = Random(seed + 1)
         self._arrivals = load.arrivals(seconds, Random(seed))
         self._events: list[tuple[float, int, Job | Ended | None]] = []
@@ -255,21 +264,26 @@ class Simulation:
                 self._next_arrival()
             elif isinstance(what, Ended):
                 self._busy = False
-                self.tally.answer(what.run, now)
                 self.policy.observe(what.run, what.took_s, now)
+                self.answered(what.run, now)
             if (gone := self.policy.expired(now)) is not None:
-                self.tally.expired += len(gone.jobs)
+                self.tally.expire(gone.jobs)
             self._start(now)
             self._arm()
         return self.tally
+
+    def answered(self, run: Run, now: float) -> None:
+        self.tally.answer(run, now)
 
     def _start(self, now: float) -> None:
         while not self._busy:
             decision = self.policy.decide(now)
             if isinstance(decision, Wait):
+                if decision.until is not None:
+                    self._push(decision.until, None)
                 return
             if isinstance(decision, Expire):
-                self.tally.expired += len(decision.jobs)
+                self.tally.expire(decision.jobs)
                 continue
             took_s = self.engine.draw_s(decision.rung, len(decision.jobs), self._chance)
             self._push(now + took_s, Ended(decision, took_s))

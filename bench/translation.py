@@ -1,4 +1,4 @@
-"""What translation costs on one core, what the ladder makes of it under load, and how text grows.
+"""What translation costs on one core, what the ladder makes of that (ladder.py), how text grows.
 
 Times are CPU time of one thread, so that a busy machine changes them little. The rungs of our own
 model (`--model FOLDER`, else the shipped one) are put together from the steps that they take for a
@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any
 
@@ -26,23 +25,18 @@ import numpy as np
 
 from bench.figures import last_line, row
 from bench.growing import growing
-from bench.simulation import MAX_BATCH, Engine, Load, Simulation
+from bench.ladder import LOADS, TOKENS, Prices, ladder
 from stream.core.messages import Rung
-from workers.core.profile import LatencyProfile
-from workers.core.schedule import Job, Limits, Schedule
 from workers.engines.ctc_translation.engine import Drafting, open_drafting
 from workers.engines.ctc_translation.graphs import BEGIN, Graphs, Memory
 from workers.engines.texts import Sentence
 from workers.engines.verifying import Autoregressive
 
-TOKENS = 20
 BEAM = 4
 STOOD = 0.5
 """The share of a draft that stands in the first pass, where nothing was measured: the goal."""
-DEADLINE_S = 0.15
 ASSUMED = {Rung.DRAFT: 0.92, Rung.VERIFIED: 1.0}
 """A draft's quality beside greedy decoding's, where nothing was measured: the goal."""
-LOADS = (0.3, 0.6, 0.9, 1.2)
 GROWING = 60
 """Growing captions a language."""
 
@@ -106,72 +100,9 @@ def reading(graphs: Graphs, memory: Memory, new: int, past: int) -> Callable[[],
     return lambda: graphs.read(tokens, memory, cache, length)
 
 
-@dataclass(frozen=True, slots=True)
-class Texts(Load):
-    """Texts of one length to translate, each within the deadline."""
-
-    def job(self, number: int, now: float, chance: Random) -> Job:
-        channel = str(chance.randrange(self.channels))
-        return Job(str(number), channel, now + DEADLINE_S, TOKENS, self.rungs)
-
-
-@dataclass(frozen=True, slots=True)
-class Costs(Engine):
-    """Milliseconds for one sentence and for eight together become a line for each rung."""
-
-    verified_fixed_s: float = 0.0
-    verified_each_s: float = 0.0
-
-    def mean_s(self, rung: Rung, batch: int) -> float:
-        if rung is Rung.VERIFIED:
-            return self.verified_fixed_s + self.verified_each_s * batch
-        return self.fixed_s + self.each_s * batch
-
-
-def line_of(one_ms: float, eight_ms: float) -> tuple[float, float]:
-    each_s = max((eight_ms - one_ms) / 7, 1e-3) / 1000
-    return max(one_ms / 1000 - each_s, 1e-5), each_s
-
-
-def costs(one: dict[str, float], eight: dict[str, float], verified: str) -> Costs:
-    draft, better = (line_of(one[name], eight[name]) for name in ("draft", verified))
-    return Costs(*draft, verified_fixed_s=better[0], verified_each_s=better[1])
-
-
-def scheduled(engine: Costs, worth: dict[Rung, float]) -> Schedule:
-    """Has seen a few runs of each size, and goes on learning."""
-    profile, chance = LatencyProfile(), Random(1)
-    for rung in (Rung.DRAFT, Rung.VERIFIED):
-        for batch in (1, 2, 4, 8, 16, 32) * 4:
-            profile.observe(rung, TOKENS, batch, engine.draw_s(rung, batch, chance), now=0.0)
-    return Schedule(profile, Limits(max_batch=MAX_BATCH, guard_s=0.0, worth=worth))
-
-
-def ladder(
-    one: dict[str, float], eight: dict[str, float], quality: dict[Rung, float], seeds: int
-) -> list[dict[str, Any]]:
-    """Goodput, and quality a text (nothing counts 0), of three ways under the same bursts."""
-    both = costs(one, eight, "verified")
-    rivals: dict[str, tuple[Costs, tuple[Rung, ...]]] = {
-        "ladder": (both, (Rung.DRAFT, Rung.VERIFIED)),
-        "always greedy": (costs(one, eight, "greedy"), (Rung.VERIFIED,)),
-        "always draft": (both, (Rung.DRAFT,)),
-    }
-    found = []
-    for load in LOADS:
-        rate = load * both.capacity()
-        for name, (engine, rungs) in rivals.items():
-            texts = Texts(rate=rate, rungs=rungs)
-            played = [
-                Simulation(scheduled(engine, quality), engine, texts, 20.0, seed).play().shares()
-                for seed in range(seeds)
-            ]
-            goodput = sum(each["goodput"] for each in played) / seeds
-            better = sum(each["verified"] for each in played) / seeds
-            worth = better * quality[Rung.VERIFIED] + (goodput - better) * quality[Rung.DRAFT]
-            shown = {"load": load, "rate": round(rate, 1), "way": name}
-            found.append(shown | {"goodput": round(goodput, 4), "quality": round(worth, 4)})
-    return found
+def prices(one: dict[str, float], eight: dict[str, float], stood: float) -> Prices:
+    ways = ("draft", f"verified, {stood:.0%} stands", "greedy")
+    return Prices(*((one[way], eight[way]) for way in ways))
 
 
 def tested(data: Path, name: str, language: str) -> list[tuple[str, str]]:
@@ -270,9 +201,10 @@ def main() -> None:
         print(row(name, {"ms": round(one[name], 2), "eight": round(eight[name], 2)}))
     by_rung = worths(figures.get("quality", {}), model.card.languages)
     figures["quality_by_rung"] = {str(rung): round(each, 3) for rung, each in by_rung.items()}
-    figures["ladder"] = ladder(one, eight, by_rung, options.seeds)
-    for each in figures["ladder"]:
-        print(row(f"{each['way']} at {each['load']}", each))
+    for load in LOADS:
+        each = ladder(prices(one, eight, stood), by_rung[Rung.DRAFT], load, options.seeds)
+        figures[f"ladder_{load}"] = each
+        print(row("ladder", each), flush=True)
     if options.data and not options.random:
         for language in model.card.languages:
             pairs = tested(options.data, "captions", language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
@@ -73,7 +73,7 @@ class Batcher:
                     best = option
         assert best is not None
         chosen = self._fill(best, candidates, latest, must)
-        return self._raise(best, chosen, candidates, latest, rate)
+        return self._settle(best, chosen, candidates, latest, rate)
 
     def _rungs(self, candidates: Sequence[Entry]) -> list[Rung]:
         """At which a batch may be the best: each job's lowest, and those whose worth is known."""
@@ -128,7 +128,7 @@ class Batcher:
         )
         return (*start, *islice(fitting, option.size - len(start)))
 
-    def _raise(
+    def _settle(
         self,
         option: _Option,
         chosen: tuple[Entry, ...],
@@ -136,28 +136,73 @@ class Batcher:
         latest: float,
         rate: float,
     ) -> Batch:
+        """The best rung that all of the chosen offer and are on time at."""
         bucket, size = max(entry.bucket for entry in chosen), len(chosen)
-        base_s = self._profile.predict_bucket(option.rung, bucket, size)
         first = min(entry.job.deadline for entry in chosen)
         shared = set(chosen[0].job.rungs).intersection(*(entry.job.rungs for entry in chosen))
+        rungs = sorted(shared, key=_ORDER.__getitem__)
+        took_s = {rung: self._profile.predict_bucket(rung, bucket, size) for rung in rungs}
+        has_worth = not shared.isdisjoint(self._limits.worth)
+        least = self._pace(rungs[0], bucket) if has_worth else inf
+        fitting = [
+            rung
+            for rung in rungs
+            if rung is option.rung
+            or (latest + took_s[rung] <= first and self._bearable(rung, bucket, rate, least))
+        ]
         left = self._left(chosen, candidates)
-        for rung in sorted(shared, key=_ORDER.__getitem__, reverse=True):
-            if _ORDER[rung] <= _ORDER[option.rung]:
-                break
-            took_s = self._profile.predict_bucket(rung, bucket, size)
-            if (
-                latest + took_s <= first
-                and self._bearable(rung, bucket, rate)
-                and self._met(left, latest + took_s, option, len(chosen))
-            ):
-                return Batch(chosen, rung, took_s)
-        return Batch(chosen, option.rung, base_s)
+        if has_worth:
+            rung = self._worthiest(fitting, bucket, size, left, latest)
+        else:
+            ends = {rung: latest + took_s[rung] for rung in fitting}
+            rung = self._highest(fitting, ends, left, option, size)
+        return Batch(chosen, rung, took_s[rung])
 
-    def _bearable(self, rung: Rung, bucket: int, rate: float) -> bool:
-        """Whether the engines could give all that comes this rung, in full batches."""
-        full = self._limits.max_batch
-        each_s = self._profile.average_bucket(rung, bucket, full) / full
+    def _highest(
+        self,
+        rungs: Sequence[Rung],
+        ends: Mapping[Rung, float],
+        left: Sequence[float],
+        option: _Option,
+        size: int,
+    ) -> Rung:
+        """Where nothing has a worth: at which all of the others could still be met."""
+        for rung in reversed(rungs):
+            if rung is option.rung or self._met(left, ends[rung], option, size):
+                return rung
+        return option.rung
+
+    def _worthiest(
+        self, rungs: Sequence[Rung], bucket: int, size: int, left: Sequence[float], latest: float
+    ) -> Rung:
+        """At which this batch, and those of the others that could still be met, are worth most."""
+        pace_s = min(self._each_s(rung, bucket) for rung in rungs)
+        worth = self._limits.worth
+        best, most = rungs[0], 0.0
+        for rung in rungs:
+            start = latest + self._profile.expect_bucket(rung, bucket, size)
+            made = size * worth.get(rung, 1.0) + _still_met(left, start, pace_s)
+            if made >= most:
+                best, most = rung, made
+        return best
+
+    def _bearable(self, rung: Rung, bucket: int, rate: float, least: float) -> bool:
+        """Whether the engines could give all that comes this rung, in full batches, or make at
+        least as much worth a second of it as `least`.
+        """
+        if self._pace(rung, bucket) >= least:
+            return True
+        each_s = self._each_s(rung, bucket)
         return rate * each_s <= self._limits.ceiling * self._limits.engines
+
+    def _pace(self, rung: Rung, bucket: int) -> float:
+        """Worth a second in full batches."""
+        return self._limits.worth.get(rung, 1.0) / self._each_s(rung, bucket)
+
+    def _each_s(self, rung: Rung, bucket: int) -> float:
+        """Seconds a job takes on average in a full batch."""
+        full = self._limits.max_batch
+        return self._profile.average_bucket(rung, bucket, full) / full
 
     def _left(self, chosen: tuple[Entry, ...], candidates: Sequence[Entry]) -> list[float]:
         taken = set(map(id, chosen))
@@ -170,3 +215,11 @@ class Batcher:
             start + option.took_s + place * pace <= deadline
             for place, deadline in enumerate(deadlines)
         )
+
+
+def _still_met(deadlines: Sequence[float], start: float, pace_s: float) -> int:
+    """How many of these, in their order, can be on time one after the other from `start` on."""
+    met = 0
+    for deadline in deadlines:
+        met += start + (met + 1) * pace_s <= deadline
+    return met

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from stream.core.messages import Rung
 from workers.core.batch import Batcher
 from workers.core.fair import Entry, FairQueue
@@ -139,3 +141,47 @@ def test_what_is_worth_more_and_would_be_late_is_not_begun() -> None:
     queue = entries([30] * 8, BOTH)
     batch = batcher(worth={DRAFT: 0.3, VERIFIED: 1.0}).choose(queue, 0.0, rate=1e6)
     assert (batch.rung, len(batch.entries)) == (DRAFT, 8)
+
+
+def even_batcher(worth: Mapping[Rung, float] | None, max_batch: int = 8) -> Batcher:
+    """Verifying costs a lone text twice a draft, and a full batch no more than drafts do."""
+    profile = LatencyProfile()
+    for batch in range(1, 9):
+        profile.observe(DRAFT, LENGTH, batch, 0.005 + 0.005 * batch, 0.0)
+        profile.observe(VERIFIED, LENGTH, batch, 0.017 + 0.0035 * batch, 0.0)
+    return Batcher(profile, Limits(max_batch=max_batch, guard_s=0.0, worth=worth or {}))
+
+
+@pytest.mark.parametrize("draft", [0.82, 0.92])
+def test_a_better_rung_that_bears_as_much_is_taken_at_any_rate(draft: float) -> None:
+    """One text: a draft is worth more a second, and yet nobody is served by it."""
+    worth = {DRAFT: draft, VERIFIED: 1.0}
+    for count in (1, 3, 8):
+        queue = entries([150] * count, BOTH)
+        batch = even_batcher(worth).choose(queue, 0.0, rate=1e6)
+        assert (batch.rung, len(batch.entries)) == (VERIFIED, count)
+    assert even_batcher(None).choose(entries([150], BOTH), 0.0, rate=1e6).rung is DRAFT
+
+
+def test_a_draft_is_made_where_it_saves_the_deadline_of_another() -> None:
+    """One at a time, drafts 10 ms, verified 20.5: the second has to wait for the first."""
+    worth = {DRAFT: 0.82, VERIFIED: 1.0}
+    rungs = [
+        even_batcher(worth, max_batch=1).choose(entries([30, due_ms], BOTH), 0.0, rate=0.0).rung
+        for due_ms in (30, 32)
+    ]
+    assert rungs == [DRAFT, VERIFIED]
+
+
+def test_a_lone_text_that_verifying_would_make_late_is_drafted() -> None:
+    worth = {DRAFT: 0.82, VERIFIED: 1.0}
+    batch = even_batcher(worth).choose(entries([15], BOTH), 0.0, rate=0.0)
+    assert batch.rung is DRAFT
+
+
+def test_a_rung_of_unknown_worth_counts_as_much_and_is_taken_where_nobody_misses_his() -> None:
+    rungs = (*BOTH, Rung.REFINED)
+    chooser = even_batcher({DRAFT: 0.82, VERIFIED: 1.0})
+    assert chooser.choose(entries([900], rungs), 0.0, rate=0.0).rung is Rung.REFINED
+    done = entries([900], (Rung.REFINED,))
+    assert chooser.choose(done, 0.0, rate=0.0).rung is Rung.REFINED
