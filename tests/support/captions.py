@@ -6,6 +6,7 @@ from functools import cache
 
 from workers.engines.conformer.encoder import Encoder
 from workers.engines.conformer.model import Model
+from workers.engines.conformer.rescoring import Rescorer, make_rescorer
 from workers.engines.conformer.words import Vocabulary
 
 
@@ -22,3 +23,10 @@ def vocabulary() -> Vocabulary:
 @cache
 def encoder() -> Encoder:
     return Encoder(model().graph)
+
+
+@cache
+def rescorer() -> Rescorer:
+    made = make_rescorer(model())
+    assert made is not None
+    return made

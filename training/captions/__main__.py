@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .outcome import add_curve, add_export, add_measure
+from .outcome import add_curve, add_export, add_export_lm, add_measure
 from .steps import SHIPPED, add_step
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.captions", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     made = (_add_prepare, _add_recover, _add_align, _add_train, _add_words, _add_lm)
-    for add in (*made, add_export, add_measure, add_curve):
+    for add in (*made, add_export, add_export_lm, add_measure, add_curve):
         add(steps)
     arguments = parser.parse_args()
     arguments.run(arguments)
@@ -35,8 +35,8 @@ def _add_prepare(steps: "Steps") -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    from .neural_lm import encode_text, train_pieces
-    from .prepare import make_pronouncer, prepare_speech, prepare_text
+    from .lm_pieces import encode_texts
+    from .prepare import make_pronouncer, prepare_speech, prepare_texts
 
     utterances = prepare_speech(arguments.data, arguments.work, make_pronouncer(arguments.data))
     for fold in ("train", "held", "test"):
@@ -44,10 +44,9 @@ def _prepare(arguments: argparse.Namespace) -> None:
         hours = sum(u.seconds for u in chosen) / 3600
         silent = sum(u.phones is None for u in chosen)
         print(f"{fold}: {len(chosen)} recordings, {hours:.2f} h, {silent} without phones")
-    text = prepare_text(arguments.data, arguments.work)
-    train_pieces(text, arguments.work / "pieces.model")
-    count = encode_text(text, arguments.work / "pieces.model", arguments.work / "pieces.xz")
-    print(f"text: {text}, {count} pieces")
+    prepare_texts(arguments.data, arguments.work)
+    for name, count in encode_texts(arguments.work, utterances):
+        print(f"{name}: {count} pieces", flush=True)
 
 
 def _add_recover(steps: "Steps") -> None:
@@ -119,6 +118,8 @@ def _add_train(steps: "Steps") -> None:
     step.add_argument("--seconds", type=float, help="end after so long (set-up included)")
     step.add_argument("--steps", type=int, help="end at this step of the whole training")
     step.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
+    step.add_argument("--restart", action="store_true", help="resume with a whole new cosine")
+    step.add_argument("--seed", type=int, default=0, help="of weights, order, variety, splices")
     step.add_argument("--out", type=Path, help="folder for checkpoint and curve")
     step.add_argument("--no-fuse", action="store_true", help="do without torch.compile")
     step.add_argument("--tiny", action="store_true", help="a small network, to try the way")
@@ -163,6 +164,7 @@ def _train(arguments: argparse.Namespace) -> None:
         seconds=arguments.seconds,
         steps=arguments.steps,
         resume=arguments.resume,
+        restart=arguments.restart,
         fuse=not arguments.no_fuse,
     )
     shape = Shape(width=64, layers=3, heads=2, feedforward=128) if arguments.tiny else Shape()
@@ -171,6 +173,7 @@ def _train(arguments: argparse.Namespace) -> None:
         peak_rate=arguments.peak_rate,
         dropout=arguments.dropout,
         skip=arguments.skip,
+        seed=arguments.seed,
     )
     Trainer(shape, recipe, job, *speech, editions=editions).run()
 
@@ -190,7 +193,7 @@ def _make_editions(
     sources = make_sources(utterances, waves, alignments)
     folder = arguments.work / f"editions-{rank}"
     cores = os.cpu_count() or 1
-    made = make_editions(sources, arguments.editions, seed=0, folder=folder, processes=cores)
+    made = make_editions(sources, arguments.editions, arguments.seed, folder, processes=cores)
     print(f"spliced {len(sources)} recordings {len(made)} times", flush=True)
     return made
 
@@ -209,22 +212,28 @@ def _words(arguments: argparse.Namespace) -> None:
     from .lexicon import choose_words, write_lexicon
     from .ngram import build_ngram
     from .phones import read_cmudict
-    from .prepare import make_pronouncer
+    from .prepare import make_pronouncer, mix_texts
 
     work = arguments.work
-    words = choose_words(work / "text.txt", load_corpus(work / "utterances.jsonl"))
+    words = choose_words(work / "texts" / "novels.txt", load_corpus(work / "utterances.jsonl"))
     (work / "vocabulary.txt").write_text("".join(f"{w}\n" for w in words), "ascii")
     spoken = write_lexicon(work / "lexicon.txt", words, make_pronouncer(arguments.data))
     print(f"lexicon: {spoken} of {len(words)} words")
-    print(build_ngram(arguments.kenlm, work / "text.txt", work / "vocabulary.txt", work))
+    print(build_ngram(arguments.kenlm, mix_texts(work), work / "vocabulary.txt", work))
     model = train_g2p(read_cmudict(arguments.data / "text" / "cmudict.dict"), sample_every=8)
     write_g2p(model, work / "graphones.txt.xz")
 
 
 def _add_lm(steps: "Steps") -> None:
     step = add_step(steps, "lm", "train the neural language model that rescores finals")
-    step.add_argument("--seconds", type=float, required=True)
+    step.add_argument("--seconds", type=float, required=True, help="end after so long")
     step.add_argument("--out", type=Path)
+    step.add_argument("--shape", default="large", help="small, large or tiny")
+    step.add_argument("--shares", default="novels=0.7,everyday=0.28,spoken=0.02")
+    step.add_argument("--dropout", type=float, default=0.1)
+    step.add_argument("--rows", type=int, default=512, help="rows of 96 pieces a step")
+    step.add_argument("--peak-rate", type=float, default=3e-3)
+    step.add_argument("--no-fuse", action="store_true", help="do without torch.compile")
     step.add_argument("--device", default="cuda", help="cuda or cpu")
     step.set_defaults(run=_lm)
 
@@ -232,12 +241,21 @@ def _add_lm(steps: "Steps") -> None:
 def _lm(arguments: argparse.Namespace) -> None:
     import torch
 
-    from .neural_lm import LmRecipe, train_lm
+    from .neural_lm import SHAPES
+    from .train_lm import LmRecipe, LmTrainer
 
     torch.set_float32_matmul_precision("high")
-    out = arguments.out or arguments.work / "lm"
-    device = torch.device(arguments.device)
-    train_lm(arguments.work / "pieces.xz", out, device, arguments.seconds, LmRecipe())
+    torch._dynamo.config.suppress_errors = True
+    recipe = LmRecipe(
+        shares={k: float(v) for k, v in (p.split("=") for p in arguments.shares.split(","))},
+        peak_rate=arguments.peak_rate,
+        rows=arguments.rows,
+        dropout=arguments.dropout,
+        fuse=not arguments.no_fuse,
+    )
+    out = arguments.out or arguments.work / f"lm-{arguments.shape}"
+    shape, device = SHAPES[arguments.shape], torch.device(arguments.device)
+    LmTrainer(shape, recipe, arguments.work / "lm-data", out, device).run(arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def write_corpus(path: Path, utterances: Iterable[Utterance]) -> None:
 
 
 def load_corpus(path: Path) -> list[Utterance]:
-    return [Utterance(**json.loads(line)) for line in path.open(encoding="utf-8")]
+    with path.open(encoding="utf-8") as file:
+        return [Utterance(**json.loads(line)) for line in file]
 
 
 def within_hours(utterances: Sequence[Utterance], hours: float) -> list[Utterance]:

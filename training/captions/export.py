@@ -154,10 +154,10 @@ def export_step(net: Recogniser, path: Path, left: int) -> None:
 
 def quantise_step(source: Path, path: Path) -> None:
     """Every wide product in whole numbers; feedback from the heads stays as it is."""
-    onnx.save(_bare(quantise_rows(onnx.load(source))), path)
+    onnx.save(bare(quantise_rows(onnx.load(source))), path)
 
 
-def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
+def bare(model: onnx.ModelProto) -> onnx.ModelProto:
     """Without the exporter's notes on where each node came from: a tenth of the file."""
     for holder in (model, model.graph, *model.graph.node, *model.graph.value_info):
         holder.ClearField("metadata_props")

@@ -37,6 +37,21 @@ def _export(arguments: argparse.Namespace) -> None:
     print(f"{work / 'step.onnx'}: {(work / 'step.onnx').stat().st_size / 2**20:.1f} MiB")
 
 
+def add_export_lm(steps: "Steps") -> None:
+    step = add_step(steps, "export-lm", "write the rescorer's graph with 8-bit weights")
+    step.add_argument("--checkpoint", type=Path, help="folder of what `lm` wrote")
+    step.set_defaults(run=_export_lm)
+
+
+def _export_lm(arguments: argparse.Namespace) -> None:
+    from .export_lm import export_lm
+    from .train_lm import load_lm
+
+    path = arguments.work / "rescorer.onnx"
+    export_lm(load_lm(arguments.checkpoint or arguments.work / "lm-large"), path)
+    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+
+
 def add_measure(steps: "Steps") -> None:
     step = add_step(steps, "measure", "word error rates of the exported graph, streaming")
     step.add_argument("--data", type=Path, required=True, help="the data folder")

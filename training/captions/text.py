@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 ONES = (
     "ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE TEN ELEVEN TWELVE THIRTEEN FOURTEEN "
@@ -58,6 +58,22 @@ _CLIPPED = re.compile(
 )
 _INITIAL = re.compile(r"(?<![A-Z'])([A-Z])\.(?=\s)")
 _SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|[.!?]+[\"']")
+
+
+class Secret:
+    """Transcripts that no language model may have read: neither whole nor `run` words in a row."""
+
+    def __init__(self, transcripts: Iterable[str], run: int = 8) -> None:
+        self._whole = set(transcripts)
+        self._run = run
+        self._runs = {part for text in self._whole for part in self._parts(text)}
+
+    def holds(self, sentence: str) -> bool:
+        return sentence in self._whole or not self._runs.isdisjoint(self._parts(sentence))
+
+    def _parts(self, text: str) -> Iterator[tuple[str, ...]]:
+        words = text.split()
+        return (tuple(words[at : at + self._run]) for at in range(len(words) - self._run + 1))
 
 
 def spell_number(value: int) -> str:

@@ -26,16 +26,12 @@ from workers.engines.conformer.features import (
     Samples,
 )
 from workers.engines.conformer.hotwords import HotwordMaker
+from workers.engines.conformer.rescoring import Rescorer
 from workers.engines.conformer.second import SecondHearing
 from workers.engines.conformer.words import Beam, Path, Spoken, Vocabulary
 from workers.ports import Audio
 
 FRAMES_PER_SECOND = SAMPLE_RATE // FRAME_SAMPLES
-
-THRESHOLD = 15.0
-"""Of every search, at most: 25 takes twice as long and finds the same (3,962 test words: not one
-error more or less).
-"""
 
 DRAFT_BEAM, DRAFT_THRESHOLD = 50, 12.0
 """Of the draft's search, at most: 100 and 25 take three times as long for 0.15 points of word
@@ -109,13 +105,19 @@ class Utterance:
 class ConformerDecoder:
     """Makes words of any number of segments at once."""
 
-    def __init__(self, encoder: Encoder, vocabulary: Vocabulary, hotwords: HotwordMaker) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        vocabulary: Vocabulary,
+        hotwords: HotwordMaker,
+        rescorer: Rescorer | None = None,
+    ) -> None:
+        self._rescorer = rescorer
         self._encoder = encoder
         self._vocabulary = vocabulary
         self._hotwords = hotwords
         self._mels = LogMel()
         given = vocabulary.search
-        self._full = replace(given, threshold=min(given.threshold, THRESHOLD))
         self._draft = replace(
             given,
             beam=min(given.beam, DRAFT_BEAM),
@@ -184,10 +186,15 @@ class ConformerDecoder:
     def _hear_again(self, state: Utterance) -> Said:
         after, _ = self._mels.step(state.tail, SILENCE)
         scores = state.second.peek(self._encoder, after)
-        beam = self._vocabulary.beam(self._full)
+        beam = self._vocabulary.beam()
         for each in scores:
             beam.step(each)
-        return self._with_hotwords(state, Said(beam.close(), scores))
+        return self._with_hotwords(state, Said(self._close(beam), scores))
+
+    def _close(self, beam: Beam) -> Path:
+        if self._rescorer is None:
+            return beam.close()
+        return self._rescorer.choose(beam.close_with(self._rescorer.most))
 
     def _with_hotwords(self, state: Utterance, said: Said) -> Said:
         if not state.hotwords:

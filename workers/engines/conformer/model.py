@@ -28,6 +28,18 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
     log_add: bool
 
 
+class Rescoring(Struct, frozen=True, forbid_unknown_fields=True):
+    """How finals are judged again: by which files, how many texts of the beam (`candidates`), and
+    with which weights beside their sound: `ngram` multiplies log10 probabilities, `neural` nats.
+    """
+
+    graph: str
+    pieces: str
+    candidates: int
+    ngram: float
+    neural: float
+
+
 class Settings(Struct, frozen=True):
     """captions.json, as far as serving needs it."""
 
@@ -39,6 +51,7 @@ class Settings(Struct, frozen=True):
     characters: tuple[str, ...]
     boundary: str
     search: Search
+    rescoring: Rescoring | None = None
 
 
 class Model:
@@ -55,6 +68,13 @@ class Model:
     @property
     def graph(self) -> Path:
         return self._folder / self.settings.recogniser
+
+    def find(self, name: str) -> Path:
+        """A file's path; raises EngineMissing where it is absent."""
+        path = self._folder / name
+        if not path.is_file():
+            raise EngineMissing(f"captions model: {name} is missing")
+        return path
 
     @cached_property
     def lexicon(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -54,6 +54,20 @@ class Path:
     tokens: tuple[int, ...]
 
 
+class Candidate(NamedTuple):
+    """A path of the beam: the score of its `sound`, and `likelihood`, its words' log10
+    probability by the n-gram model.
+    """
+
+    path: Path
+    sound: float
+    likelihood: float
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.path.words)
+
+
 class Vocabulary:
     """The lexicon as a trie and the language model; made once, shared by all beams."""
 
@@ -108,6 +122,7 @@ class Beam:
             criterion_type=CriterionType.CTC,
         )
         self._vocabulary = vocabulary
+        self._lm_weight = search.lm_weight
         self._decoder = LexiconDecoder(
             options,
             vocabulary.trie,
@@ -140,12 +155,28 @@ class Beam:
 
     def close(self) -> Path:
         """What was said. Nothing can follow."""
+        return self.close_with(1)[0].path
+
+    def close_with(self, most: int) -> list[Candidate]:
+        """The likeliest texts, at most so many and at least one, best first; of several paths of
+        a text the best. Nothing can follow.
+        """
         end = np.full((1, self._vocabulary.tokens), LOWEST, np.float32)
         end[0, [BLANK, self._vocabulary.boundary]] = 0.0
         self._feed(end)
         self._decoder.decode_end()
-        results = self._decoder.get_all_final_hypothesis()
-        return self._path(results[0]) if results else Path((), (BLANK,) * self.frames)
+        found: dict[tuple[int, ...], object] = {}
+        for result in self._decoder.get_all_final_hypothesis():
+            found.setdefault(tuple(word for word in result.words if word >= 0), result)
+            if len(found) == most:
+                break
+        silence = Candidate(Path((), (BLANK,) * self.frames), 0.0, 0.0)
+        return [self._candidate(result) for result in found.values()] or [silence]
+
+    def _candidate(self, result: object) -> Candidate:
+        likely: float = result.lmScore  # type: ignore[attr-defined]
+        score: float = result.score  # type: ignore[attr-defined]
+        return Candidate(self._path(result), score - self._lm_weight * likely, likely)
 
     def _feed(self, frames: Floats) -> None:
         frames = np.ascontiguousarray(frames)

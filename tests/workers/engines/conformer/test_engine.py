@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream.core.messages import Rung
-from tests.support.captions import encoder, model, vocabulary
+from tests.support.captions import encoder, model, rescorer, vocabulary
 from tests.support.speech import DEMO, read_recording, read_speech
 from workers.engines.conformer.decoder import ConformerDecoder, Utterance
 from workers.engines.conformer.engine import CARD, rules_of
@@ -31,7 +31,7 @@ def engine() -> SegmentingRecogniser[Utterance]:
 @cache
 def make() -> SegmentingRecogniser[Utterance]:
     hotwords = HotwordMaker(vocabulary(), model())
-    decoder = ConformerDecoder(encoder(), vocabulary(), hotwords)
+    decoder = ConformerDecoder(encoder(), vocabulary(), hotwords, rescorer())
     return SegmentingRecogniser(CARD, SpeechDetector(), rules_of(), decoder)
 
 
