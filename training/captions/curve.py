@@ -19,12 +19,11 @@ def draw_curve(curve: Path, picture: Path) -> None:
         axis.plot([e["step"] for e in losses], [e[name] for e in losses], label=f"{name}, training")
     axis.set_xlabel("step")
     axis.set_ylabel("nats a label")
-    axis.set_ylim(0, 3)
+    axis.set_ylim(0, 2)
     other = axis.twinx()
     points = [100 * e["held_phone_error"] for e in errors]
     other.plot([e["step"] for e in errors], points, "k.-", label="phone errors, held out, 320 ms")
     other.set_ylabel("per cent")
-    other.set_ylim(0, 30)
     figure.legend(loc="outside upper center", ncols=2)
     figure.savefig(picture, dpi=100)
     plt.close(figure)
