@@ -26,6 +26,7 @@ from workers.engines.conformer.features import (
     Samples,
 )
 from workers.engines.conformer.hotwords import HotwordMaker
+from workers.engines.conformer.rescoring import Rescorer
 from workers.engines.conformer.second import SecondHearing
 from workers.engines.conformer.words import Beam, Path, Spoken, Vocabulary
 from workers.ports import Audio
@@ -104,7 +105,14 @@ class Utterance:
 class ConformerDecoder:
     """Makes words of any number of segments at once."""
 
-    def __init__(self, encoder: Encoder, vocabulary: Vocabulary, hotwords: HotwordMaker) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        vocabulary: Vocabulary,
+        hotwords: HotwordMaker,
+        rescorer: Rescorer | None = None,
+    ) -> None:
+        self._rescorer = rescorer
         self._encoder = encoder
         self._vocabulary = vocabulary
         self._hotwords = hotwords
@@ -181,7 +189,12 @@ class ConformerDecoder:
         beam = self._vocabulary.beam()
         for each in scores:
             beam.step(each)
-        return self._with_hotwords(state, Said(beam.close(), scores))
+        return self._with_hotwords(state, Said(self._close(beam), scores))
+
+    def _close(self, beam: Beam) -> Path:
+        if self._rescorer is None:
+            return beam.close()
+        return self._rescorer.choose(beam.close_with(self._rescorer.most))
 
     def _with_hotwords(self, state: Utterance, said: Said) -> Said:
         if not state.hotwords:

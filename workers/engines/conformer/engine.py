@@ -9,6 +9,7 @@ from workers.engines.conformer.decoder import ConformerDecoder, Utterance
 from workers.engines.conformer.encoder import Encoder
 from workers.engines.conformer.hotwords import HotwordMaker
 from workers.engines.conformer.model import Model
+from workers.engines.conformer.rescoring import make_rescorer
 from workers.engines.conformer.words import Vocabulary
 from workers.engines.formatting.formatter import make_formatter
 from workers.engines.segmenting import SegmentingRecogniser
@@ -29,7 +30,8 @@ def make_engine(
     """
     model = Model()
     vocabulary = Vocabulary(model)
-    decoder = ConformerDecoder(Encoder(model.graph), vocabulary, HotwordMaker(vocabulary, model))
+    hotwords = HotwordMaker(vocabulary, model)
+    decoder = ConformerDecoder(Encoder(model.graph), vocabulary, hotwords, make_rescorer(model))
     rules = rules_of(silence_ms, longest_s)
     write = make_formatter(verbatim=verbatim)
     return SegmentingRecogniser(CARD, SpeechDetector(), rules, decoder, write=write)
