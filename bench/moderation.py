@@ -12,10 +12,9 @@ import argparse
 import asyncio
 import lzma
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -24,13 +23,11 @@ from urllib.parse import urlsplit
 import orjson
 
 from bench.figures import last_line, row, summary
+from bench.filtering import filter_figures
 from bench.stack import Address, Stack, running
 from stream.client import Client, Server, connected
-from stream.core.messages import Caption, Verdict, Word
-from stream.core.policies import Policy
+from stream.core.messages import Verdict
 from stream.core.requests import Gate
-from workers.core.steady import Steady
-from workers.filtering import book_of, filtered
 
 BUDGET_MS = 100
 CONNECTIONS = 8
@@ -226,51 +223,6 @@ async def open_loop(
         for number in range(CONNECTIONS):
             tasks.create_task(arrive(number))
     return answers
-
-
-def filter_figures(texts: Sequence[str]) -> dict[str, Any]:
-    """Milliseconds of processor time that the caption filter takes for a partial, masks that hold
-    through a growing segment included, and to be compiled from 1,000 words and the shipped list.
-    Each text is a segment: a third of it, two thirds, all.
-    """
-    words = tuple(f"word{number}" for number in range(1_000))
-    policy = Policy(words=words, exceptions=words[:100])
-    book, compiled_ms = _timed(lambda: book_of(policy, "en"))
-    took = []
-    for text in texts:
-        steady = Steady()
-        for said in _growing(text):
-            work = partial(filtered, said, "mask", book, steady)
-            took.append(_timed(work)[1])
-    return {"compile_ms": round(compiled_ms, 2), **summary(took)}
-
-
-def _growing(text: str) -> Iterator[Caption]:
-    every = text.split()
-    for revision in (1, 2, 3):
-        said = every[: len(every) * revision // 3]
-        spoken = tuple(
-            Word(word=word, start=at, end=at + 1, confidence=1.0) for at, word in enumerate(said)
-        )
-        yield Caption(
-            channel="c",
-            segment="e-0",
-            revision=revision,
-            text=" ".join(said),
-            stable=len(" ".join(said)) // 2,
-            final=False,
-            start=0.0,
-            end=1.0,
-            audio_end=1.0,
-            words=spoken,
-            budget_ms=200,
-        )
-
-
-def _timed(act: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.process_time()
-    made = act()
-    return made, (time.process_time() - began) * 1000
 
 
 def read_texts(path: Path | None) -> list[str]:
