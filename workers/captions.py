@@ -24,10 +24,10 @@ NOTHING = Outcome()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionLimits:
     """`chunk_ms`: least audio worth a run, and under load its double and its fourfold up to
-    `chunk_most_ms`; `run_ms`: most audio in one run; `lag_s`: audio older
-    than this is skipped, with a gap; `behind_s`: waiting audio above which partials are left out;
-    `patience_s`: the deadline of audio that has none any more, which is to be decoded all the
-    same; `progress_s`: audio between two progress records.
+    `chunk_most_ms`; `run_ms`: most audio in one run without partials, and with them two chunks;
+    `lag_s`: audio older than this is skipped, with a gap; `behind_s`: waiting audio above which
+    partials are left out; `patience_s`: the deadline of audio that has none any more, which is to
+    be decoded all the same; `progress_s`: audio between two progress records.
     """
 
     chunk_ms: int = 160
@@ -108,7 +108,8 @@ class Captions:
             return None
         channel.running, channel.queued = job.id, ""
         start, fresh = track.sent, track.fresh
-        pcm = track.take(min(self._due(channel), self._limits.run_ms * SAMPLE_RATE // 1000))
+        most_ms = self._limits.run_ms if channel.quiet else 2 * self._pace.chunk_ms
+        pcm = track.take(min(self._due(channel), most_ms * SAMPLE_RATE // 1000))
         return Audio(
             stream=channel.stream,
             start=start,
