@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -32,6 +33,8 @@ from stream.ports import Clock, Peer
 from stream.publishing import Publisher, Studio
 from stream.translating import Translator
 
+FRAMES_A_TURN = 4
+"""As many as wait for each peer at most before its reading pauses."""
 LISTING_S = 0.1
 """For a new moderator's list to hold all that the bus has."""
 
@@ -97,10 +100,14 @@ class Ingress:
         conversation = Conversation(connection, self._services, session)
         expiry = self._expire_later(connection, now)
         try:
-            while (frame := await connection.receive()) is not None:
+            for turn in itertools.count(1):
+                frame = await connection.receive()
+                if frame is None:
+                    break
                 for effect in session.receive(frame, self._clock.now()):
                     await conversation.carry_out(effect)
-                await asyncio.sleep(0)  # a peer with many frames must not hold up the others
+                if turn % FRAMES_A_TURN == 0:
+                    await asyncio.sleep(0)  # a peer with many frames must not hold up the others
         finally:
             if expiry is not None:
                 expiry.cancel()
