@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.simulation import ENGINES, INFORMED, LATE_LIMIT, LOADS, POLICIES, Load, Simulation
+from bench.rivals import INFORMED, POLICIES
+from bench.simulation import ENGINES, LATE_LIMIT, LOADS, Load, Simulation
 from stream.core.messages import Rung
 
 
