@@ -74,7 +74,7 @@ class Translator:
         return offer
 
     async def detect(self, text: str) -> Detection:
-        """Which language a text is in, of those that can be translated. Raises as `languages`."""
+        """Which language a text is in, offered or not. Raises as `languages`."""
         found = await self._inquire(self._job(INQUIRY_S * 1000, text, asks="detection"))
         assert isinstance(found, Detection)
         return found

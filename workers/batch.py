@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from stream.core import faults
 from stream.core.errors import EngineError, Unavailable
 from stream.core.messages import Latency, Message, Rung, Translation, Verdict
 from stream.core.policies import Policy
@@ -92,7 +93,8 @@ def ask_translation(
 ) -> Ask:
     """Of the engine with this `card`: the source may then be `auto`.
 
-    Raises Unavailable for a language that it does not offer.
+    Raises Unavailable for a language that it does not offer, and so does what is returned, for a
+    text that is surely in another one.
     """
     sources = (card.sources or card.languages[:1]) if card else ()
     for name, found, offered in (
@@ -109,8 +111,11 @@ def ask_translation(
     def recognised(text: str) -> str:
         if source != AUTO:
             return source
-        found = load_detector().detect(text, sources)
-        return found[0].language if found else sources[0]
+        found = load_detector().source_of(text, sources)
+        if found and found.language not in sources:
+            offered, told = ", ".join(sources), faults.shorten(text)
+            raise Unavailable(f"text {told} is in {found.language}, expected one of {offered}")
+        return found.language if found else sources[0]
 
     return ask
 

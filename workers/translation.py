@@ -149,9 +149,9 @@ class Translating(TextRole[TextJob]):
         if text.asks == "detection":
             found = Detection(id=text.id, candidates=self._detect(text.text))
             return self._waiting.publish(waiting, found)
-        detected = self._detect(text.text)[0] if text.source == AUTO else None
+        detected = self._recognise(text.text) if text.source == AUTO else None
         source = detected.language if detected else text.source
-        self._demand(source, text.target)
+        self._demand(source, text.target, "recognised source" if detected else "source")
         if source == text.target:
             return self._waiting.publish(waiting, self._as_it_is(waiting, detected))
         job = self._waiting.admit(text, waiting.record, waiting.read)
@@ -161,17 +161,30 @@ class Translating(TextRole[TextJob]):
         return Outcome(jobs=(_due_earlier(job, reserve_s),))
 
     def _detect(self, text: str) -> tuple[Detected, ...]:
-        """Among the offered languages. Raises Unavailable where the detector knows none of them."""
-        found = self._detector.detect(text, self._sources)
+        """Among all languages that the detector knows. Raises Unavailable where there are none."""
+        found = self._detector.detect(text)
         if not found:
-            known = ", ".join(self._detector.languages) or "none"
-            told = f"the language can be recognised among {known}, expected source to be one of "
-            raise Unavailable(told + ", ".join(self._sources))
+            raise self._unrecognised()
         return tuple(Detected(language=each, confidence=sure) for each, sure in found)
 
-    def _demand(self, source: str, target: str) -> None:
+    def _recognise(self, text: str) -> Detected:
+        """Raises Unavailable where the detector knows none of the offered languages."""
+        found = self._detector.source_of(text, self._sources)
+        if found is None:
+            raise self._unrecognised()
+        return Detected(language=found.language, confidence=found.confidence)
+
+    def _unrecognised(self) -> Unavailable:
+        known = ", ".join(self._detector.languages) or "none"
+        told = f"the language can be recognised among {known}, expected source to be one of "
+        return Unavailable(told + ", ".join(self._sources))
+
+    def _demand(self, source: str, target: str, source_name: str) -> None:
+        """What is in the wanted language already needs no translation from it."""
+        if source == target and target in self._card.languages:
+            return
         for name, found, offered in (
-            ("source", source, self._sources),
+            (source_name, source, self._sources),
             ("target", target, dict.fromkeys((*self._card.languages, *self._sources))),
         ):
             if found not in offered:

@@ -175,6 +175,16 @@ async def test_requests_by_http_as_json_and_as_a_form() -> None:
             refused = await client.post("/translate", json={"q": "x", "target": target})
             assert refused.status_code == status
             assert "target is" in refused.json()["error"]
+        foreign = {
+            "q": ["Good day.", "¿Dónde está la biblioteca?"],
+            "source": "auto",
+            "target": "de",
+        }
+        refused = await client.post("/translate", json=foreign)
+        told = {"error": "recognised source is es, expected one of en", "code": "unavailable"}
+        assert (refused.status_code, refused.json()) == (501, told)
+        detected = (await client.post("/detect", json={"q": foreign["q"][1]})).json()
+        assert (detected[0]["language"], detected[0]["confidence"] > 99) == ("es", True)
         long = await client.post("/translate", json={"q": "x" * 16_001, "target": "de"})
         assert (long.status_code, long.json()["code"]) == (400, "malformed")
 

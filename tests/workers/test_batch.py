@@ -148,3 +148,5 @@ def test_the_source_of_each_line_is_recognised_where_none_is_given() -> None:
     assert isinstance(english, Render)
     assert isinstance(french, Render)
     assert (english.source, french.source, english.left_s) == ("en", "fr", 0.05)
+    with pytest.raises(Unavailable, match=r"is in es, expected one of en, fr"):
+        ask("¿Dónde está la biblioteca?")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from stream.core import wire
 from stream.core.errors import EngineError
@@ -161,12 +162,46 @@ def test_the_source_is_recognised_where_none_is_given() -> None:
     assert german.text == "Was für ein Tag"
 
 
+def english_only() -> Translating:
+    return Translating(replace(CARD, sources=("en",)), "m/1", detector=load_detector())
+
+
+def test_a_text_that_is_surely_in_a_language_that_is_not_offered_is_refused() -> None:
+    asked = record(source="auto", target="fr", text="Ich habe heute leider keine Zeit.")
+    told = result_of(english_only().receive(asked, NOW))
+    assert isinstance(told, Failure)
+    assert told.code == "unavailable"
+    assert told.message == "recognised source is de, expected one of en"
+
+
+@pytest.mark.parametrize("text", ["Berlin", "San Francisco", "Angela Merkel", "Hallo", "ok :)"])
+def test_a_name_or_a_word_alone_is_read_as_the_offered_language(text: str) -> None:
+    translating = english_only()
+    job, question = admitted(translating, source="auto", text=text)
+    assert question.source == "en"
+    told = result_of(answered(translating, job, Rung.VERIFIED))
+    assert isinstance(told, Translation)
+    assert isinstance(told.detected, Detected)
+    assert told.detected.language == "en"
+
+
+@pytest.mark.parametrize("source", ["auto", "de"])
+def test_what_is_in_the_wanted_language_stays_also_where_nothing_is_translated_from_it(
+    source: str,
+) -> None:
+    text = "Ich habe heute leider keine Zeit."
+    told = result_of(english_only().receive(record(source=source, text=text), NOW))
+    assert isinstance(told, Translation)
+    assert told.text == text
+
+
 def test_languages_are_named_and_recognised() -> None:
     offer = result_of(role().receive(record(asks="languages"), NOW))
     assert offer == Offer(id="q", sources=("en", "de"), targets=("de", "fr"))
     found = result_of(role().receive(record(asks="detection", text="Wie geht es dir?"), NOW))
     assert isinstance(found, Detection)
-    assert [each.language for each in found.candidates] == ["de", "en"]
+    assert {each.language for each in found.candidates} == {"de", "en", "fr", "es"}
+    assert found.candidates[0].language == "de"
     assert found.candidates[0].confidence > 0.9
 
 

@@ -42,6 +42,43 @@ def test_a_short_text_says_less_than_a_long_one() -> None:
     assert short.confidence < long.confidence
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("What a lovely day it is today!", "en"),
+        ("Guten Morgen, wie geht es dir?", "de"),
+        ("Je n'ai pas le temps.", "fr"),
+        ("San Francisco", "en"),
+        ("Berlin", "en"),
+        ("kindergarten", "en"),
+        ("Champs-Élysées", "en"),
+        ("Hallo", "en"),
+        ("", "en"),
+        ("https://a.org/wie-geht-es-dir 12", "en"),
+    ],
+)
+def test_only_what_is_surely_in_another_language_is_not_read_as_the_offered_one(
+    text: str, language: str
+) -> None:
+    found = SHIPPED.source_of(text, ["en"])
+    assert found is not None
+    assert found.language == language
+
+
+def test_the_likeliest_of_what_is_offered_is_read_where_nothing_is_sure() -> None:
+    found = SHIPPED.source_of("Hallo", ["de", "en"])
+    assert found is not None
+    assert (found.language, found.confidence < 0.5) == ("en", True)
+    assert SHIPPED.source_of("Guten Morgen, wie geht es dir?", ["xx"]) is None
+
+
+@given(st.text(), st.sets(st.sampled_from(["en", "de", "fr", "es"]), min_size=1))
+def test_one_word_is_always_read_as_an_offered_language(text: str, offered: set[str]) -> None:
+    found = SHIPPED.source_of("".join(text.split()), offered)
+    assert found is not None
+    assert found.language in offered
+
+
 @given(st.text())
 def test_confidences_make_one_and_the_likeliest_comes_first(text: str) -> None:
     found = SHIPPED.detect(text)
