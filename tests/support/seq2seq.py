@@ -85,6 +85,28 @@ def save_m2m(folder: Path, seed: int = 1) -> Path:
     return _save(folder, M2M100ForConditionalGeneration, config, tokenizer, seed)
 
 
+def save_nllb(folder: Path, seed: int = 1) -> Path:
+    """As facebook/nllb-200 has its files: byte pairs, the source's language before the text, the
+    target's forced as the first token said.
+    """
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+    from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
+
+    _train(folder / "sentencepiece.bpe.model", model_type="bpe")
+    tokenizer = NllbTokenizer.from_pretrained(
+        str(folder), src_lang="eng_Latn", extra_special_tokens=FAIRSEQ_LANGUAGE_CODES
+    )
+    config = M2M100Config(
+        vocab_size=len(tokenizer),
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        **SIZES,
+    )
+    return _save(folder, M2M100ForConditionalGeneration, config, tokenizer, seed)
+
+
 def convert(folder: Path, there: Path) -> Path:
     """To CTranslate2's format, with the SentencePiece files beside it."""
     from ctranslate2.converters import TransformersConverter
@@ -106,7 +128,7 @@ def convert(folder: Path, there: Path) -> Path:
     return there
 
 
-def _train(path: Path) -> list[str]:
+def _train(path: Path, model_type: str = "unigram") -> list[str]:
     """A SentencePiece model; its pieces but for the special ones."""
     import sentencepiece
 
@@ -115,6 +137,7 @@ def _train(path: Path) -> list[str]:
             sentence_iterator=(f"{line} {n}" for line in SENTENCES for n in range(100)),
             model_writer=file,
             vocab_size=PIECES,
+            model_type=model_type,
             num_threads=1,
             minloglevel=2,
         )

@@ -10,7 +10,7 @@ import pytest
 
 from stream.core.errors import EngineMissing
 from stream.core.messages import Rung
-from tests.support.seq2seq import convert, save_m2m, save_marian
+from tests.support.seq2seq import convert, save_m2m, save_marian, save_nllb
 from tests.support.translations import SENTENCES, TINY
 from workers.engines.ctc_translation.engine import open_drafting
 from workers.engines.texts import Sentence
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.slow,
 ]
 TEXTS = [SENTENCES[0], "lazy dog", "one fox jumps over the sleeping dog"]
-KINDS = ["marian", "m2m", "marian-ct2", "m2m-ct2"]
+KINDS = ["marian", "m2m", "nllb", "marian-ct2", "m2m-ct2", "nllb-ct2"]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pytest.importorskip("transformers")
     pytest.importorskip("ctranslate2")
     made = {}
-    for kind, save in (("marian", save_marian), ("m2m", save_m2m)):
-        folder = tmp_path_factory.mktemp("opus-mt-en-de" if kind == "marian" else "m2m")
+    for kind, save in (("marian", save_marian), ("m2m", save_m2m), ("nllb", save_nllb)):
+        folder = tmp_path_factory.mktemp("opus-mt-en-de" if kind == "marian" else kind)
         made[kind] = save(folder)
         made[f"{kind}-ct2"] = convert(folder, tmp_path_factory.mktemp(f"{kind}-en-de") / "ct2")
     return made
@@ -93,6 +93,21 @@ def test_any_draft_leads_to_the_librarys_own_greedy_text(model: Autoregressive) 
             found = model.verify(Sentence(text, "en", "de"), draft, [], lambda: None)
             assert (found.tokens, found.done) == (right, True)
     assert len(varied) > 3  # a model that repeats one token would prove nothing
+
+
+def test_nllb_and_m2m_are_told_the_language_by_the_first_token_said(
+    folders: dict[str, Path],
+) -> None:
+    from workers.engines.ctranslate import CTranslate
+    from workers.engines.seq2seq import load
+
+    asked = Sentence(TEXTS[0], "en", "de")
+    for kind, tags in (("m2m", ("__en__", "__de__")), ("nllb", ("eng_Latn", "deu_Latn"))):
+        torch_model = load(folders[kind], kind)
+        ids = [torch_model._inputs(asked)["input_ids"][0, 0].item(), *torch_model._forced("de")]
+        assert tuple(torch_model._tokenizer.convert_ids_to_tokens(ids)) == tags
+        source, forced = CTranslate(folders[f"{kind}-ct2"], kind)._encode(asked)
+        assert (source[0], *forced) == tags
 
 
 def test_a_right_draft_takes_fewer_passes_than_none(model: Autoregressive) -> None:
