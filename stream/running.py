@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def warn(told: str) -> None:
+    """What is amiss, in one line, where the command goes on all the same."""
+    _say(f"warning: {told}", "yellow")
+
+
 @contextmanager
 def errors_told() -> Iterator[None]:
     """A known error ends the command in one line and status 1, whatever it was wrapped in.
@@ -89,11 +94,9 @@ def _known(group: BaseExceptionGroup[BaseException]) -> Exception | None:
 
 
 def _told(error: Exception) -> SystemExit:
-    notes.print(
-        f"error: {printable(str(error))}",
-        style="red",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    _say(f"error: {error}", "red")
     return SystemExit(1)
+
+
+def _say(line: str, style: str) -> None:
+    notes.print(printable(line), style=style, markup=False, highlight=False, soft_wrap=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+from contextlib import suppress
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.adapters.media import Reading
-from stream.client import Client, Server, ServerRefused, connected, follow
+from stream.client import Client, Server, ServerGone, ServerRefused, connected, follow
 from stream.core.messages import (
     Caption,
     Closed,
@@ -23,13 +24,17 @@ from stream.core.messages import (
     Subscribed,
     Translation,
 )
+from stream.core.offers import ALL
 from stream.core.records import SAMPLE_RATE
 from stream.core.requests import Close, Kind, Open, Subscribe
 from stream.ports import Clock
-from stream.running import notes, printable
+from stream.running import notes, printable, warn
+from stream.translating import INQUIRY_S
 
 PIECE_BYTES = SAMPLE_RATE // 25 * 2
 CLOSE_S = 30.0
+WISH_S = INQUIRY_S + 0.5
+"""Within so long of the beginning a server has said which subtitles nobody offers."""
 AHEAD_S = 5.0
 SHOWN: tuple[Kind, ...] = ("captions", "translations", "posts")
 
@@ -47,18 +52,22 @@ async def ingest(
     offered); returns its seconds.
 
     What has no end is sent as it comes, a file as fast as the server takes it, or at its own pace
-    where that is wanted. Returns when the server has captioned the last of it; cancelled, it leaves
-    and the server finishes what it has. Raises Unplayable, ServerGone, ServerRefused.
+    where that is wanted. Returns when the server has captioned the last of it, and has had time to
+    say which subtitles nobody offers; cancelled, it leaves and the server finishes what it has.
+    Raises Unplayable, ServerGone, ServerRefused.
     """
     async with source as reading, connected(server) as client:
         await client.send(Open(id="ingest", channel=channel, translate=translate))
         await client.expect(Opened, "ingest")
+        judged = clock.now() + (WISH_S if translate and ALL not in translate else 0.0)
         hearing = asyncio.create_task(_hear_out(client))
         try:
             sent = await _send(client, reading, clock, _ahead_s(source, realtime=realtime))
             await client.send(Close(id="end", channel=channel))
             async with asyncio.timeout(CLOSE_S):
-                await hearing
+                warned = await hearing
+            if not warned:
+                await _hear_of_wishes(client, judged - clock.now())
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
@@ -82,16 +91,29 @@ async def _send(client: Client, source: Reading, clock: Clock, ahead_s: float) -
     return sent
 
 
-async def _hear_out(client: Client) -> None:
-    """Until the channel is closed; what its audio survives is noted. Raises ServerRefused."""
+async def _hear_out(client: Client) -> bool:
+    """Until the channel is closed; what its audio survives is said. Returns whether anything was.
+    Raises ServerRefused.
+    """
+    warned = False
     while True:
         match await client.receive():
             case Closed():
-                return
+                return warned
             case Error(message=told, id="ingest"):
-                notes.print(printable(told))
+                warn(told)
+                warned = True
             case Error(message=told):
                 raise ServerRefused(told)
+
+
+async def _hear_of_wishes(client: Client, left_s: float) -> None:
+    """A short recording is over before the server knows which subtitles nobody offers."""
+    with suppress(TimeoutError, ServerGone):
+        async with asyncio.timeout(left_s):
+            while not isinstance(message := await client.receive(), Error):
+                pass
+            warn(message.message)
 
 
 def _ahead_s(source: Reading, *, realtime: bool) -> float:

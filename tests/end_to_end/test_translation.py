@@ -14,8 +14,12 @@ import httpx
 import pytest
 from libretranslatepy import LibreTranslateAPI
 
+from stream import terminal
 from stream.adapters.clock import AnchoredClock
+from stream.adapters.media import Reading
 from stream.adapters.memory import MemoryBus
+from stream.client import Server
+from stream.demo import bundled
 from tests.end_to_end import engines
 from tests.support.processes import children
 from tests.support.scripted import SEGMENT_SAMPLES
@@ -112,6 +116,23 @@ async def test_a_publisher_hears_of_subtitles_that_nobody_offers() -> None:
         assert (told["id"], told["code"]) == ("o", "unavailable")
         assert told["message"] == "translate has nl, expected languages offered from en: de"
         await studio.ask("pong", type="ping", id="still here")
+
+
+async def test_ingest_warns_of_subtitles_that_nobody_offers_and_publishes_the_captions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(terminal, "warn", said.append)
+    recording = Reading(str(bundled().recordings[0]))
+    async with town() as place, place.house.speaker() as reader:
+        await place.work("captions", engines.CAPTIONS)
+        await place.work("translation", engines.TRANSLATION)
+        await reader.ask("subscribed", type="subscribe", channel="news", kinds=["captions"])
+        server = Server(f"ws://127.0.0.1:{place.house.port}")
+        wishes = ("nl", "de")
+        await terminal.ingest(recording, "news", server, CLOCK, realtime=False, translate=wishes)
+        assert await hear_finals(reader, "caption", 1)
+    assert said == ["translate has nl, expected languages offered from en: de"]
 
 
 @pytest.mark.parametrize("blow", ["engine", "worker"])

@@ -23,7 +23,6 @@ from stream.core.messages import Gap, ServerMessage, Stale, Subscribed
 from stream.core.records import Log, Progress, Topic
 from stream.core.requests import Subscribe
 from stream.demo import bundled
-from stream.running import notes
 from tests.support.broker import new_prefix
 from tests.support.facts import caption, post, retract, translation
 from tests.support.served import PATIENCE_S, SECRET, Served, served
@@ -121,7 +120,7 @@ async def test_subtitles_that_nobody_offers_are_said_while_the_audio_goes_on(
 ) -> None:
     tone = Reading("sine=frequency=440", form="lavfi")
     said: asyncio.Queue[str] = asyncio.Queue()
-    monkeypatch.setattr(notes, "print", said.put_nowait)
+    monkeypatch.setattr(terminal, "warn", said.put_nowait)
     async with served() as house, asyncio.timeout(PATIENCE_S):
         sending = asyncio.create_task(
             terminal.ingest(
@@ -132,6 +131,27 @@ async def test_subtitles_that_nobody_offers_are_said_while_the_audio_goes_on(
         assert not sending.done()
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_a_recording_that_is_over_first_waits_for_what_nobody_offers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(terminal, "warn", said.append)
+    recording = str(min(bundled().recordings, key=lambda path: path.stat().st_size))
+    async with served() as house, asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
+        captioned = tasks.create_task(caption_audio(house))
+        await terminal.ingest(
+            Reading(recording),
+            "news",
+            address(house),
+            AnchoredClock(),
+            realtime=False,
+            translate=("de",),
+        )
+        assert captioned.done()
+    (warning,) = said
+    assert warning.endswith("expected subtitles: de")
 
 
 async def test_what_cannot_be_played_or_published_is_said(tmp_path: Path) -> None:

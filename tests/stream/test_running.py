@@ -9,7 +9,7 @@ from signal import SIGINT, SIGTERM, Signals
 import pytest
 
 from stream.core.errors import BusGone, EngineMissing, OntimeError
-from stream.running import INTERRUPTED, errors_told, printable, run_to_end
+from stream.running import INTERRUPTED, errors_told, printable, run_to_end, warn
 
 
 class Cleaning:
@@ -94,3 +94,8 @@ def test_commands_run_on_the_faster_loop() -> None:
 
     run_to_end(work())
     assert loops == ["uvloop"]
+
+
+def test_a_warning_is_one_line_as_it_was_told(capsys: pytest.CaptureFixture[str]) -> None:
+    warn("nobody offers [nl] \x1b[2J\n" + "x" * 200)
+    assert capsys.readouterr().err == f"warning: nobody offers [nl]  [2J {'x' * 200}\n"
