@@ -1,15 +1,14 @@
 """A text in pieces: sentences to translate, and what must come out as it went in.
 
-Line breaks, spaces, addresses, handles and emoji never reach a model, so none can be lost. Numbers
-and the glossary's words do, as a sentence without them reads badly; where they do not come back,
-the sentence is cut at them, too (`cut_facts`).
+Line breaks, spaces and emoji never reach a model, so none can be lost. Addresses, handles, numbers
+and the glossary's words do (mending.py), as a sentence without them reads badly; only where they do
+not come back, the sentence is cut at them, too (`cut_at`).
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 LIMIT = 400
@@ -19,17 +18,19 @@ _EMOJI = (
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2190-\u21ff]"
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u200d\ufe0f\u20e3\U000e0020-\U000e007f]*"
 )
-_COPIES = re.compile(
-    r"(?P<address>(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?'’)\]]"
+ADDRESS = (
+    r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?'’)\]]"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|(?<!\w)[@#]\w[\w.-]*\w"
-    r"|[a-zA-Z]:\\[^\s]+|(?<![\w/])/(?:[\w.-]+/)+[\w.-]*)"
-    rf"|{_EMOJI}|[^\S\n\r]*[\n\r]+[^\S\n\r]*",
+    r"|[a-zA-Z]:\\[^\s]+|(?<![\w/])/(?:[\w.-]+/)+[\w.-]*"
 )
-_STOP = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*|[。！？]+)(?P<gap>\s+)(?=[^\s\W]|[\"'“‘„«¿¡(\[])")
+MOST_ADDRESS = 100
+"""A longer address is no part of a sentence."""
+_ADDRESS = re.compile(ADDRESS)
+_COPIES = re.compile(rf"(?P<address>{ADDRESS})|{_EMOJI}|[^\S\n\r]*[\n\r]+[^\S\n\r]*")
+_STOP = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*|[。！？]+)(?P<gap>\s+)(?=[^\s\W]|[\"'“‘„«¿¡(\[@#])")
 _PAUSE = re.compile(r"[,;:–—]\s|\s")
 _NUMBER = re.compile(r"\d+")
-_FACT = r"[+\-−]?[$€£]?\w*\d\w*(?:[.,:'’/\u00a0\u202f-]\w*\d\w*)*(?:\s?[%‰°€$£])?"
 _SHORT = frozenset(
     """mr mrs ms dr prof st jr sr vs etc fig no vol art approx e.g i.e cf gen col capt lt sgt rev
     hon jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun z.b bzw ca nr
@@ -49,40 +50,22 @@ def cut(text: str, limit: int = LIMIT) -> list[Piece]:
     pieces: list[Piece] = []
     at = 0
     for found in _COPIES.finditer(text):
+        if found["address"] and _is_word(text, *found.span()):
+            continue
         pieces += _sentences(text[at : found.start()], limit)
         pieces.append(Piece(found.group(), copy=True))
         at = found.end()
     return [*pieces, *_sentences(text[at:], limit)]
 
 
-def facts(text: str) -> Counter[str]:
-    """The runs of digits in a text: whatever stands between them differs by language."""
-    return Counter(_NUMBER.findall(text))
-
-
-def is_faithful(source: str, translated: str, glossary: Mapping[str, str]) -> bool:
-    """Whether all numbers, and no others, have come through, and the glossary was kept to."""
-    if facts(source) != facts(translated):
-        return False
-    lowered = translated.casefold()
-    return all(
-        lowered.count(wanted.casefold()) >= len(_spelled(given).findall(source))
-        for given, wanted in glossary.items()
-    )
-
-
-def cut_facts(sentence: str, glossary: Mapping[str, str]) -> list[Piece]:
-    """A sentence cut at its numbers, which are copies, and at the glossary's words, in whose place
-    stands what the glossary says.
-    """
-    patterns = [_spelled(given).pattern for given in sorted(glossary, key=len, reverse=True)]
-    wanted = {given.casefold(): there for given, there in glossary.items()}
+def cut_at(sentence: str, spans: Sequence[tuple[int, int, str]]) -> list[Piece]:
+    """A sentence cut at spans (start, end) of it, in order, in whose place stands a copy."""
     pieces: list[Piece] = []
     at = 0
-    for found in re.finditer("|".join([*patterns, _FACT]), sentence, re.IGNORECASE):
-        pieces += _sentences(sentence[at : found.start()], len(sentence))
-        pieces.append(Piece(wanted.get(found.group().casefold(), found.group()), copy=True))
-        at = found.end()
+    for start, end, copy in spans:
+        pieces += _sentences(sentence[at:start], len(sentence))
+        pieces.append(Piece(copy, copy=True))
+        at = end
     return [*pieces, *_sentences(sentence[at:], len(sentence))]
 
 
@@ -91,9 +74,15 @@ def without_numbers(text: str) -> str:
     return " ".join(_NUMBER.sub("", text).split()) if _NUMBER.search(text) else text
 
 
-def _spelled(phrase: str) -> re.Pattern[str]:
-    """The phrase as words of its own, in any case."""
-    return re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
+def spelled_phrase(phrase: str) -> str:
+    """A regular expression of the phrase as words of its own."""
+    return rf"(?<!\w){re.escape(phrase)}(?!\w)"
+
+
+def _is_word(text: str, start: int, end: int) -> bool:
+    """Whether an address stands in a sentence as a word would: behind a space or a bracket."""
+    before = text[:start].removesuffix("(")[-1:]
+    return end - start <= MOST_ADDRESS and (not before or before.isspace())
 
 
 def _sentences(text: str, limit: int) -> Iterator[Piece]:
@@ -127,7 +116,7 @@ def _bounded(text: str, limit: int) -> Iterator[Piece]:
 
 def _trimmed(text: str) -> Iterator[Piece]:
     core = text.strip()
-    if not any(letter.isalpha() for letter in core):
+    if not any(letter.isalpha() for letter in _ADDRESS.sub("", core)):
         if text:
             yield Piece(text, copy=True)
         return

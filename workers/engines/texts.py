@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung
-from workers.core.pieces import Piece, cut, cut_facts, is_faithful, without_numbers
+from workers.core.fragments import as_fragment
+from workers.core.mending import (
+    Fact,
+    Mended,
+    find_facts,
+    masked,
+    mend,
+    readable,
+    with_letters,
+    with_stand_ins,
+)
+from workers.core.pieces import Piece, cut, cut_at, without_numbers
 from workers.ports import Card, Question, Render, Rendered
 
 BATCH = 16
@@ -73,23 +84,39 @@ class TextEngine:
         texts = [
             _Text(self._checked(question), self._left(question, began)) for question in questions
         ]
-        self._translate(rung, [part for text in texts for part in text.parts])
-        unfaithful = [part for text in texts for part in text.parts if not part.is_faithful()]
-        for part in unfaithful:
-            part.cut_at_facts()
-        self._translate(rung, [inner for part in unfaithful for inner in part.inner])
+        parts = [part for text in texts for part in text.parts]
+        self._translate(rung, parts)
+        self._retry(rung, [part for part in parts if part.missing])
+        self._retry(rung, [part for part in parts if part.lacks_number])
+        self._cut(rung, [part for part in parts if part.missing])
         return [text.rendered(rung) for text in texts]
 
     def forget(self, stream: str) -> None:
         """There is no state by stream."""
 
+    def _retry(self, rung: Rung, parts: Sequence[_Part]) -> None:
+        """With other words for what was lost."""
+        for part in parts:
+            part.put_stand_ins()
+        self._translate(rung, parts)
+
+    def _cut(self, rung: Rung, parts: Sequence[_Part]) -> None:
+        """At what was lost; what loses a fact even then is cut at all of them."""
+        for part in parts:
+            part.cut_at_missing()
+        inner = [each for part in parts for each in part.inner]
+        self._translate(rung, inner)
+        short = [each for each in inner if each.missing]
+        for part in short:
+            part.cut_at_all()
+        self._translate(rung, [each for part in short for each in part.inner])
+
     def _translate(self, rung: Rung, parts: Sequence[_Part]) -> None:
         for at in range(0, len(parts), BATCH):
             some = parts[at : at + BATCH]
-            for part, said in zip(
-                some, self._model.translate(rung, [part.sentence for part in some]), strict=True
-            ):
-                part.said = said
+            said = self._model.translate(rung, [part.sentence for part in some])
+            for part, each in zip(some, said, strict=True):
+                part.take(each)
 
     def _checked(self, question: Question) -> Render:
         name = self.card.name
@@ -109,46 +136,87 @@ class TextEngine:
 
 class _Part:
     """A sentence of a text, its translation, and the pieces that it is cut into where that lost
-    a number or a word of the glossary.
+    a fact: a number, an address, or a word of the glossary.
     """
 
     def __init__(self, sentence: Sentence, glossary: dict[str, str]) -> None:
-        self.sentence = sentence
-        self.said = Said("", Rung.REPEAT)
         self.inner: list[_Part] = []
+        self.said: list[Said] = []
+        self._whole = sentence
         self._glossary = glossary
+        self._facts = find_facts(sentence.text, glossary)
+        self._best: Mended | None = None
         self._pieces: list[Piece] = []
+        self.sentence = self._read(
+            masked(self._facts, sentence.draft), masked(self._facts, sentence.prefix)
+        )
 
-    def is_faithful(self) -> bool:
-        said = self.said.text
-        return bool(said.strip()) and is_faithful(self.sentence.text, said, self._glossary)
+    @property
+    def missing(self) -> tuple[Fact, ...]:
+        return self._best.missing if self._best else ()
 
-    def cut_at_facts(self) -> None:
-        self._pieces = cut_facts(self.sentence.text, self._glossary)
-        model = self.sentence
-        self.inner = [
-            _Part(Sentence(piece.text, model.source, model.target, left=model.left), {})
-            for piece in self._pieces
-            if not piece.copy
-        ]
+    def take(self, said: Said) -> None:
+        """A later answer counts where it lacks less."""
+        self.said.append(said)
+        found = mend(self._facts, self._whole.text, said.text, self._whole.target)
+        if self._best is None or len(found.missing) < len(self._best.missing):
+            self._best = found
+
+    @property
+    def lacks_number(self) -> bool:
+        return any(not fact.wanted for fact in self.missing)
+
+    def put_stand_ins(self) -> None:
+        """Figures for lost numbers and letters for the rest, then letters for the numbers, too."""
+        if len(self.said) > 1:
+            target = self._whole.target
+            self._facts = with_letters(self._facts, self.missing, target)
+        else:
+            self._facts = with_stand_ins(self._facts, self.missing)
+        self.sentence = self._read()
+
+    def cut_at_missing(self) -> None:
+        self._cut({fact.start for fact in self.missing})
+
+    def cut_at_all(self) -> None:
+        self._cut({fact.start for fact in self._facts})
 
     def text(self) -> str:
         if not self._pieces:
-            return self.said.text
+            text = self._best.text if self._best else ""
+            return text if text.strip() else self._whole.text
         inner = iter(self.inner)
-        return "".join(
-            piece.text if piece.copy else _or_as_it_was(next(inner)) for piece in self._pieces
-        )
+        texts = [piece.text if piece.copy else next(inner)._fragment() for piece in self._pieces]
+        return "".join(texts)
 
     def all_said(self) -> Iterator[Said]:
-        yield self.said
+        yield from self.said
         for part in self.inner:
-            yield part.said
+            yield from part.all_said()
 
+    def _fragment(self) -> str:
+        text = self.text()
+        if not self._facts:
+            text = without_numbers(text).strip() or self._whole.text
+        return as_fragment(self._whole.text, text, self._whole.target)
 
-def _or_as_it_was(part: _Part) -> str:
-    """A model that says nothing drops nothing."""
-    return without_numbers(part.said.text).strip() or part.sentence.text
+    def _read(self, draft: str = "", prefix: str = "") -> Sentence:
+        text = readable(self._facts, self._whole.text)
+        while not draft.startswith(prefix):  # it ends within an address
+            prefix = prefix[:-1]
+        return replace(self._whole, text=text, draft=draft, prefix=prefix)
+
+    def _cut(self, places: set[int]) -> None:
+        target = self._whole.target
+        words = [fact.as_word(target) for fact in self._facts if fact.start in places]
+        spans = [(word.start, word.end, word.wanted) for word in words]
+        self._pieces = cut_at(self._whole.text, spans)
+        model = self._whole
+        self.inner = [
+            _Part(Sentence(piece.text, model.source, target, left=model.left), self._glossary)
+            for piece in self._pieces
+            if not piece.copy
+        ]
 
 
 class _Text:
