@@ -94,7 +94,8 @@ class Translating(TextRole[TextJob]):
             return NOTHING
         translation = self._translation(job.id, waiting, answer, rung, timing)
         better = above(translation.rung, self._card.rungs)
-        if better and timing.began + timing.took_s < job.deadline:
+        stood_still = job.done is translation.rung  # to ask it again would bring the same
+        if better and not stood_still and timing.began + timing.took_s < job.deadline:
             self._kept[job.id] = translation
             return Outcome(jobs=(_climbing(job, translation.rung, better),))
         return self._tell(job.id, waiting, translation)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from signal import SIGINT, SIGTERM, Signals
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.end_to_end import commands
 from tests.end_to_end.commands import ANY_PORT, children_of, ports_of, run, up
 from tests.end_to_end.speaking import speaker
+from tests.support.scripted import SEGMENT_SAMPLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
+FINALS = 4
+TRANSLATING = "ontime_worker_translation_"
 LINES = ["page and WebSocket", "HTTP for backends", "no secret for tokens", "Ctrl-C stops"]
 
 
@@ -63,6 +68,37 @@ async def test_the_demo_is_heard_and_seen() -> None:
             await peer.ask("subscribed", type="subscribe", channel="demo")
             assert (await peer.hear("caption"))["channel"] == "demo"
             assert (await peer.hear("post"))["author"]
+
+
+async def test_rungs_reached_and_tokens_accepted_are_metrics() -> None:
+    """Of growing captions: what is on screen is the draft of what comes next."""
+    async with up("--translation", "ctc") as command:
+        port, http_port = await ports_of(command)
+        async with speaker(port) as peer:
+            await peer.ask("subscribed", type="subscribe", channel="news", languages=["de"])
+            fields = {"channel": "news", "translate": ["de"], "budget_ms": 4_000}
+            await peer.ask("opened", type="open", **fields)
+            for _ in range(FINALS * SEGMENT_SAMPLES // 1_600):
+                await peer.connection.send(bytes(3_200))
+            await peer.say(type="close", channel="news")
+            finals: list[str] = []
+            while len(finals) < FINALS:
+                heard = await peer.hear("translation")
+                finals += [heard["rung"]] if heard["final"] else []
+        async with httpx.AsyncClient(trust_env=False) as http:
+            exposed = (await http.get(f"http://127.0.0.1:{http_port}/metrics")).text
+    found = {
+        family.name.removeprefix(TRANSLATING): family.samples[0].value
+        for family in text_string_to_metric_families(exposed)
+        if family.name.startswith(TRANSLATING)
+    }
+    for rung, count in Counter(finals).items():
+        assert found[f"rung_{rung}"] >= count
+    counted = ("drafted", "accepted", "passes", "tokens")
+    drafted, accepted, passes, tokens = (found[f"{each}_in_verification"] for each in counted)
+    assert 0 < accepted <= drafted
+    assert 0 < accepted <= tokens
+    assert 0 < passes < tokens
 
 
 def is_alive(pid: int) -> bool:

@@ -94,6 +94,17 @@ def test_a_draft_is_kept_while_a_better_rung_may_come() -> None:
     assert (told.rung, told.acceptance) == (Rung.VERIFIED, "relaxed")
 
 
+def test_a_better_rung_that_the_engine_cannot_reach_is_asked_for_once() -> None:
+    translating = role()
+    job, _ = admitted(translating)
+    (better,) = answered(translating, job, Rung.DRAFT).jobs
+    assert isinstance(translating.ask(better, NOW), Render)
+    answer = Rendered(text="Hallo.", rung=Rung.DRAFT)
+    told = result_of(translating.answer(better, answer, Rung.VERIFIED, Timing(NOW, 0.01)))
+    assert isinstance(told, Translation)
+    assert (told.rung, told.degraded) == (Rung.DRAFT, True)
+
+
 @pytest.mark.parametrize("ending", ["expire", "abandon"])
 def test_a_kept_draft_is_the_answer_where_no_better_one_comes_in_time(ending: str) -> None:
     translating = role()
