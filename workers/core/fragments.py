@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 _END = re.compile(r"\s*[.!?…]+$")
+_DEFINITE = re.compile(r"(?:the|these|those|some|all)\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:des|les|los|las)\s(?=\w)", re.IGNORECASE)
+"""Put in front of a plural that stood alone."""
 _MARKS = re.compile(r"[¿¡]\s*")
 _GERMAN = frozenset(
     """aber ab alle als am an auch auf aus bei bis das dass dem den der des die dies diese du durch
@@ -22,6 +25,8 @@ def as_fragment(source: str, said: str, language: str) -> str:
         said = _END.sub("", said) or said
     if not re.search(r"[!?]", source):
         said = _MARKS.sub("", said) or said
+    if not _DEFINITE.match(source):
+        said = _ARTICLE.sub("", said)
     first = re.match(r"\w+", said)
     if not first or not _is_small(source) or (len(first.group()) > 1 and first.group().isupper()):
         return said

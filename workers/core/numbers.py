@@ -14,7 +14,7 @@ _PHONE = r"\+\d{1,3}(?:[ -]\(?\d{2,8}\)?){1,5}(?!\w)|(?<!\w)\d{2,5}(?:[ /-]\d{2,
 _HOURS = r"(?<!\w)\d{1,2}\s(?:h|heures?|Uhr|horas)\b(?:[\s:]{0,2}\d\d(?!\d))?"
 NUMBER = (
     rf"(?:(?<!\w)[+\-−])?[$€£¥]?(?:{_PHONE}|{_HOURS}|{_CORE})"
-    r"(?:\s?[ap]\.?m\b\.?|\s?o['’]clock\b)?(?:\s?[%‰°€$£¥])?"
+    r"(?:(?:\s?[ap]\.?|\.)m\b\.?|\s?o['’]clock\b)?(?:\s?[%‰€$£¥]|\s?°(?:\s?[CF]\b)?)?"
 )
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?"
@@ -130,7 +130,7 @@ def in_place(number: Number, said: Number, language: str) -> str:
     writes it so.
     """
     if clock := number.clock():
-        return _clock_in_place(number, said, clock, localised(number, language))
+        return _clock_in_place(number, said, clock, language)
     if _is_name(number) and language in _GROUP:
         return number.text
     mine, there = _symbols(number), set(_SYMBOLS.findall(said.text))
@@ -143,7 +143,7 @@ def instead(number: Number, said: Number, language: str) -> str:
     """`number` where the translation says `said`, which is another: no unit is said twice."""
     text = localised(number, language)
     if said.behind.startswith((".", " Uhr")):
-        text = text.removesuffix(".").removesuffix(" Uhr")
+        text = text.removesuffix(" Uhr").removesuffix(".")
     return _without(text, _symbols(number) & _in_words(said))
 
 
@@ -168,19 +168,26 @@ def _is_name(number: Number) -> bool:
     return bool(has_letters or is_version)
 
 
-def _clock_in_place(number: Number, said: Number, clock: tuple[int, int, str], wanted: str) -> str:
+def _clock_in_place(
+    number: Number, said: Number, clock: tuple[int, int, str], language: str
+) -> str:
+    wanted = localised(number, language)
     hour, _, half = clock
     day = day_hour(hour, half)
-    if half == "p" and day != hour and said.runs[0] == str(day):
+    is_foreign = "Uhr" in said.text and language != "de"
+    if half == "p" and day != hour and said.runs[0] == str(day) and not is_foreign:
         return said.text
     is_told = half != "p" or day == hour or _AFTERNOON.search(said.text + said.behind)
-    return said.text if is_told and said.runs == number.runs else _before(wanted, said)
+    is_right = is_told and said.runs == number.runs and not is_foreign
+    return said.text if is_right else _before(wanted, said, language)
 
 
-def _before(text: str, said: Number) -> str:
-    """Hours are not named twice."""
+def _before(text: str, said: Number, language: str) -> str:
+    """Hours are not named twice, nor does a text end in two stops."""
+    if said.behind.startswith("."):
+        return text.removesuffix(".")
     hours = re.search(r"\s(?:Uhr)\b", said.text)
-    if hours and not text.endswith("Uhr"):
+    if hours and language == "de" and not text.endswith("Uhr"):
         return text + hours.group()
     return text.removesuffix(" Uhr") if said.behind.startswith(" Uhr") else text
 

@@ -13,17 +13,16 @@ from typing import NamedTuple, Protocol
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung
-from workers.core.fragments import as_fragment
-from workers.core.mending import (
+from workers.core.facts import (
     Fact,
-    Mended,
     find_facts,
     masked,
-    mend,
     readable,
     with_letters,
     with_stand_ins,
 )
+from workers.core.fragments import as_fragment
+from workers.core.mending import Mended, mend
 from workers.core.pieces import Piece, cut, cut_at, without_numbers
 from workers.ports import Card, Question, Render, Rendered
 

@@ -88,6 +88,9 @@ def test_values_are_compared_not_digits(source: str, said: str, same: bool) -> N
         ("3.11.4", "3,11.4", "de", "3.11.4"),
         ("e4", "E4", "fr", "e4"),
         ("2nd", "2nd", "fr", "2e"),
+        ("5 pm", "17 Uhr", "fr", "17 heures"),
+        ("-5 °C", "-5 °C", "fr", "-5 °C"),
+        ("6 p.m.", "a las 6.", "es", "6 p.m"),
     ],
 )
 def test_what_is_said_rightly_stays_and_is_written_alike(
