@@ -166,13 +166,16 @@ class _Part:
         return any(not fact.wanted for fact in self.missing)
 
     def put_stand_ins(self) -> None:
-        """Figures for lost numbers and letters for the rest, then letters for the numbers, too."""
-        if len(self.said) > 1:
-            target = self._whole.target
-            self._facts = with_letters(self._facts, self.missing, target)
-        else:
+        """Figures for lost numbers and letters for the rest, behind what is settled on screen; then
+        letters for the numbers, too, whatever is settled.
+        """
+        if len(self.said) == 1:
             self._facts = with_stand_ins(self._facts, self.missing)
-        self.sentence = self._read()
+            settled = masked(self._facts, self._whole.prefix)
+            self.sentence = self._read(settled, settled)
+        else:
+            self._facts = with_letters(self._facts, self.missing, self._whole.target)
+            self.sentence = self._read()
 
     def cut_at_missing(self) -> None:
         self._cut({fact.start for fact in self.missing})

@@ -137,6 +137,15 @@ def test_a_lost_number_is_asked_for_with_another_in_its_place() -> None:
     assert model.sizes == [1, 1]
 
 
+def test_what_is_settled_on_screen_stays_when_a_number_is_asked_for_again() -> None:
+    model = Forgetful("7")
+    run(model, ask("we saw 7 cats", draft="Wir sahen", stable=9))
+    assert [(each.text, each.prefix) for each in model.asked] == [
+        ("we saw 7 cats", "Wir sahen"),
+        ("we saw 23 cats", "Wir sahen"),
+    ]
+
+
 def test_a_sentence_is_cut_where_it_must_be_and_reads_on_in_small_letters() -> None:
     model = Forgetful("7", "23", "Q")
     (answer,) = run(model, ask("we saw 7 and then 8 dogs"))
