@@ -246,7 +246,8 @@ class Subtitles:
         """A better rung may come in time; whether it fits is the scheduler's to say."""
         left_s = job.deadline - timing.began - timing.took_s
         patient = job.deadline > timing.began + PATIENCE_S / 2
-        return left_s > 0 and not patient and bool(above(reached, self._rungs))
+        stood_still = job.done is reached
+        return left_s > 0 and not patient and not stood_still and bool(above(reached, self._rungs))
 
     def _show(self, heard: Heard, translation: Translation) -> Outcome:
         self._counts["partials"] += 1

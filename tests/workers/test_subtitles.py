@@ -188,6 +188,16 @@ def test_a_final_drafted_in_time_is_shown_and_corrected_by_the_better_rung() -> 
     assert [(each.text, each.final) for each in house.said[1:]] == [("Hallo da.", True)]
 
 
+def test_a_better_rung_that_the_engine_cannot_reach_is_asked_for_once() -> None:
+    house = House()
+    (job,) = house.hear(final())
+    (better,) = house.run(job, Rung.DRAFT)
+    house.ask(better)
+    answer = Rendered(text="de again", rung=Rung.DRAFT)
+    assert house.keep(house.role.answer(better, answer, Rung.VERIFIED, Timing(NOW, 0.01))) == ()
+    assert house.finals == ["de again"]
+
+
 def test_where_the_better_rung_does_not_come_the_draft_is_final_at_the_deadline() -> None:
     house = House()
     (job,) = house.hear(final())
