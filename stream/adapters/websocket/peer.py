@@ -131,6 +131,7 @@ class WebSocketPeer(ServerConnection):
         if self._ending is not None:
             self._ending.cancel()
         self._host.left(self)
+        self._unread = _nothing  # the socket is closed next, and its number may be another's
         super().connection_lost(exc)
         self.writable = False
 

@@ -436,3 +436,15 @@ def test_it_holds_on_the_loop_that_servers_run_on(scenario: Scenario) -> None:
 
 def test_who_does_not_read_is_closed_on_the_loop_that_servers_run_on() -> None:
     run(test_who_does_not_read_finals_is_closed_and_nobody_else())
+
+
+async def test_who_vanishes_with_frames_unread_is_no_error(
+    house: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        async with house.speaker() as speaker:
+            for _ in range(50):
+                await speaker.connection.send(b'{"type":"ping"}')
+            speaker.connection.transport.abort()
+    await asyncio.sleep(0.2)
+    assert "Traceback" not in caplog.text
