@@ -1,45 +1,63 @@
-"""How translations of growing captions change on screen, and what that costs their last word."""
+"""How translations of growing captions change on screen, and what that costs their last word.
+
+`--data DIR`: on subtitles on which no setting was chosen.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from math import ceil
-from statistics import fmean
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
 
+from bench.figures import last_line, row
 from stream.core.messages import Rung, Translation
-from training.translation.corpus import as_recognised
-from workers.core.growing import Growth, erased
-from workers.engines.ctc_translation.engine import Drafting
+from training.translation.corpus import Pair, as_recognised, read_pairs
+from workers.core.growing import HELD_BACK, Growth, erased
+from workers.engines.ctc_translation.engine import Drafting, open_drafting
 from workers.engines.texts import Sentence
 
 WORD_S = 0.4
 """A word of ordinary speech."""
+CHOSEN = 60
+"""Subtitles a language on which settings are chosen; others are reported."""
 
 
-def growing(model: Drafting, pairs: Sequence[tuple[str, str]], language: str) -> dict[str, float]:
+def growing(
+    model: Drafting,
+    pairs: Sequence[tuple[str, str]],
+    language: str,
+    held_back: int = HELD_BACK,
+) -> dict[str, float]:
     """Captions word by word, bare until they are final: erased words of the shown text and BLEU of
-    the final, and how long after its share of the source a word stood for good.
+    the final, how long after the first word something is shown, and how long after its share of
+    the source a word stood for good.
     """
     import sacrebleu
 
     taken_back = 0
     late_s: list[float] = []
+    first_s: list[float] = []
     said = []
     for source, _ in pairs:
-        shown = grown(model, source, language)
+        shown = grown(model, source, language, held_back)
         taken_back += sum(map(erased, shown, shown[1:]))
         late_s += lateness(shown)
+        first_s.append(next((at for at, each in enumerate(shown) if each), len(shown)) * WORD_S)
         said.append(shown[-1])
     return {
         "normalised_erasure": round(taken_back / max(sum(len(s.split()) for s in said), 1), 4),
         "late_s": round(fmean(late_s), 2),
+        "first_s": round(median(first_s), 2),
         "bleu": round(sacrebleu.corpus_bleu(said, [[target for _, target in pairs]]).score, 2),
     }
 
 
-def grown(model: Drafting, source: str, language: str) -> list[str]:
+def grown(model: Drafting, source: str, language: str, held_back: int = HELD_BACK) -> list[str]:
     """What is shown after each word, and the final."""
-    growth, bare = Growth(language), as_recognised(source).split()
+    growth, bare = Growth(language, held_back), as_recognised(source).split()
     shown: list[str] = []
     for count in range(1, len(bare) + 1):
         heard, stable = " ".join(bare[:count]), growth.shown.stable
@@ -82,3 +100,36 @@ def events(translations: Sequence[Translation]) -> dict[str, float]:
         "normalised_erasure": round(taken_back / max(words, 1), 4),
         "late": round(late / max(len(translations), 1), 4),
     }
+
+
+def unseen(pairs: Sequence[Pair], language: str, most: int) -> list[tuple[str, str]]:
+    """Evenly so many of those whose source no setting was chosen on, in German or this language."""
+    ours = [each for each in pairs if each.language == language]
+    theirs = [each for each in pairs if each.language == "de"]
+    chosen = {each.source for some in (ours, theirs) for each in _spread(some, CHOSEN)}
+    rest = [each for each in ours if each.source not in chosen]
+    return [(each.source, each.target) for each in _spread(rest, most)]
+
+
+def _spread(pairs: list[Pair], most: int) -> list[Pair]:
+    return pairs[:: max(1, len(pairs) // most)][:most]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="has translation/test.captions.*")
+    parser.add_argument("--model", default="", help="a folder; default: the shipped model")
+    parser.add_argument("--most", type=int, default=100, help="subtitles a language")
+    parser.add_argument("--held-back", type=int, default=HELD_BACK)
+    options = parser.parse_args()
+    model, pairs = open_drafting(options.model), read_pairs(options.data, "test.captions")
+    figures: dict[str, Any] = {"held_back": options.held_back}
+    for language in model.card.languages:
+        some = unseen(pairs, language, options.most)
+        figures[language] = growing(model, some, language, options.held_back)
+        print(row(f"growing {language}", figures[language]), flush=True)
+    print(last_line("growing", figures))
+
+
+if __name__ == "__main__":
+    main()
