@@ -9,12 +9,13 @@ import numpy.typing as npt
 import torch
 
 from workers.engines.cascade_draft import rows_of
+from workers.engines.cascade_drafter import make_reader
 
 from .batches import Encoded, encode, padded
 from .corpus import Example
 from .draft import Linear, joined
 from .model import Encoder
-from .vocabulary import load_vocabulary, make_reader
+from .vocabulary import load_vocabulary
 
 Array = npt.NDArray[np.float32]
 
