@@ -77,7 +77,9 @@ def _teacher(arguments: argparse.Namespace) -> None:
 
 def _add_distil(steps: "Steps") -> None:
     made = add_step(steps, "distil", "let the teacher translate every text into every language")
-    made.add_argument("--teacher", type=Path, help="folder of the teacher's checkpoint")
+    made.add_argument(
+        "--teacher", type=Path, action="append", help="folder of a checkpoint; several agree"
+    )
     made.add_argument("--seconds", type=float, help="end after so long with what is done")
     made.add_argument("--places", type=int, default=200_000, help="pieces decoded at once")
     add_device(made)
@@ -90,9 +92,9 @@ def _distil(arguments: argparse.Namespace) -> None:
     from .steps import distil_texts
 
     a, device = arguments, chosen_device(arguments)
-    teacher = a.teacher or a.work / "teacher"
+    teachers = a.teacher or [a.work / "teacher"]
     share = share_of_environment()
-    print(distil_texts(a.work, teacher, device, (a.seconds, a.places), share), "translations")
+    print(distil_texts(a.work, teachers, device, (a.seconds, a.places), share), "translations")
 
 
 def _add_student(steps: "Steps") -> None:

@@ -1,17 +1,15 @@
 """Beam search on the device that trains, thousands of hypotheses at once; of one it is greedy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from .layers import length_bias
 from .model import Translator
-from .past import Past
-from .pieces import BEGIN, BLANK, END, MASK, UNKNOWN, Ids
+from .pieces import BEGIN, BLANK, END, Ids
+from .voice import Voice
 
-#: Pieces that no translation holds.
-FORBIDDEN = [BLANK, BEGIN, UNKNOWN, *range(END + 2, MASK + 1)]
 #: How often the host asks which rows are over: asking waits for the device.
 ASK_EVERY = 4
 #: Rows that are over leave the batch when so much of it is over.
@@ -54,20 +52,23 @@ class Rows:
 
 class Search:
     """B sources, K hypotheses each; `length_power` divides scores by length to its power. A row's
-    limit is half as long again as its source, and ten pieces."""
+    limit is half as long again as its source, and ten pieces. Several networks over the same
+    pieces decide together, by the mean of their log-probs."""
 
     def __init__(
-        self, net: Translator, source: Tensor, length: Tensor, beam: int, length_power: float = 1.0
+        self,
+        nets: Sequence[Translator],
+        source: Tensor,
+        length: Tensor,
+        beam: int,
+        length_power: float = 1.0,
     ) -> None:
-        self.net, self.beam, self.power = net, beam, length_power
-        self.keys_values = net.decoder.remember(net.encode(source, length))
-        self.memory_bias = length_bias(length, source.shape[1])
+        self.beam, self.power = beam, length_power
         self.rows = Rows.begin(length * 3 // 2 + 10, beam)
         self.said = self.rows.best_tokens.clone()
         self.best = self.rows.best.clone()
         self.limit = self.said.shape[1]
-        self.past = Past(net.shape, len(length), beam, self.limit, self.keys_values)
-        self.forbidden = torch.tensor(FORBIDDEN, device=source.device)
+        self.voices = [Voice(net, source, length, beam, self.limit) for net in nets]
 
     def run(self) -> list[Ids]:
         for at in range(self.limit):
@@ -84,9 +85,8 @@ class Search:
         if 0 < len(going) <= (1 - SHRINK_AT) * len(rows.row):
             self._settle()
             self.rows = rows.chosen(going)
-            self.past.keep(going)
-            self.keys_values = self.keys_values[:, going]
-            self.memory_bias = self.memory_bias[going]
+            for voice in self.voices:
+                voice.keep(going)
         return len(going)
 
     def _settle(self) -> None:
@@ -97,12 +97,11 @@ class Search:
         self.best[rows.row] = rows.best
 
     def _log_probs(self, at: int) -> Tensor:
-        net = self.net
-        x = net.embed(self.rows.tokens[:, :, at])
-        states = net.decoder.search(x, at, self.keys_values, self.memory_bias, self.past)
-        logits = (states @ net.table.T).float()
-        logits.index_fill_(2, self.forbidden, -torch.inf)
-        return logits.log_softmax(-1)
+        tokens = self.rows.tokens[:, :, at]
+        first, *others = (voice.log_probs(tokens, at) for voice in self.voices)
+        for other in others:
+            first += other
+        return first / len(self.voices)
 
     def _step(self, at: int) -> None:
         beam, rows = self.beam, self.rows
@@ -116,7 +115,8 @@ class Search:
         parent, piece = parent.gather(1, order), piece.gather(1, order)
         rows.tokens = rows.tokens[_numbers(parent), parent]
         rows.tokens[:, :, at + 1] = piece
-        self.past.follow(parent)
+        for voice in self.voices:
+            voice.follow(parent)
         at_limit = (rows.limits == at + 1)[:, None]
         rows.open_tokens = torch.where(at_limit, rows.tokens[:, 0, 1:], rows.open_tokens)
 

@@ -3,7 +3,7 @@
 Rows are sources [B, S] on the device with their lengths; results are lists of pieces.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -38,16 +38,24 @@ def draft(net: Translator, source: Tensor, length: Tensor, feed_back: bool = Tru
 
 
 def decode_all(
-    net: Translator, texts: Ragged, asked: Array, how: str, places: int = 32_000, beam: int = 4
+    net: Translator,
+    texts: Ragged,
+    asked: Array,
+    how: str,
+    places: int = 32_000,
+    beam: int = 4,
+    *,
+    others: Sequence[Translator] = (),
 ) -> list[Ids]:
     """Translations of each of `asked` [N, 2] = row of the texts, tag; `how` is draft, greedy or
-    beam."""
+    beam, the latter two together with the `others`."""
     width = beam if how == "beam" else 1
+    nets = [net, *(other.eval() for other in others)]
 
     def say(source: Tensor, length: Tensor) -> list[Ids]:
         if how == "draft":
             return draft(net, source, length)
-        return Search(net, source, length, width).run()
+        return Search(nets, source, length, width).run()
 
     return say_all(say, net, texts, asked, places, width)
 

@@ -2,6 +2,7 @@
 text into every language, and the student learns what it said."""
 
 import time
+from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -31,9 +32,10 @@ def questions(packed: Packed, seed: int = 0) -> Array:
 
 
 def distil(
-    net: Translator, packed: Packed, seconds: float | None, places: int, share: Share
+    nets: Sequence[Translator], packed: Packed, seconds: float | None, places: int, share: Share
 ) -> tuple[Array, list[Ids]]:
-    """What was asked and answered by this process's share: questions and translations."""
+    """What was asked and, by all networks together, answered of this process's share: questions
+    and translations."""
     began = time.monotonic()
     asked = questions(packed)[share.rank :: share.world]
     tags = np.array(list(TAGS.values()))
@@ -43,7 +45,7 @@ def distil(
     while len(answers) < len(asked) and count:
         part = asked[len(answers) : len(answers) + count]
         tagged = np.stack([part[:, 0], tags[part[:, 1]]], 1)
-        answers += decode_all(net, packed.texts, tagged, "beam", places)
+        answers += decode_all(nets[0], packed.texts, tagged, "beam", places, others=nets[1:])
         spent = time.monotonic() - began
         print(outlook(len(answers), len(asked), spent, seconds), flush=True)
         count = fitting(next(portions), len(answers), spent, seconds)

@@ -5,12 +5,12 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Batch
-from .beam import FORBIDDEN
 from .layers import DecoderBlock, length_bias, rotation
 from .losses import plain_loss
 from .model import Shaped, Translator
 from .pieces import BLANK, MASK, Ids
 from .tasks import Parts
+from .voice import FORBIDDEN
 
 #: A draft's piece below this probability is asked again.
 UNSURE = 0.9

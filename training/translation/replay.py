@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .beam import ASK_EVERY, FORBIDDEN
+from .beam import ASK_EVERY
 from .model import Translator
 from .packed import Array
 from .pieces import BEGIN, BLANK, END, Ids, collapse
+from .voice import FORBIDDEN
 
 
 def captured(steps: Callable[[], None], device: torch.device) -> Callable[[], None]:

@@ -1,6 +1,7 @@
 """The long steps, each from files of the work folder to files of the work folder."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,16 +64,16 @@ def train_teacher(work: Path, shape: Shape, recipe: Recipe, job: Job) -> None:
 
 def distil_texts(
     work: Path,
-    teacher: Path,
+    teachers: Sequence[Path],
     device: torch.device,
     pace: tuple[float | None, int],
     share: Share,
 ) -> int:
     """Writes `distilled-RANK.npz`; returns how many translations are in it. `pace` is seconds and
     how many places are decoded at once."""
-    net = load_translator(teacher).to(device)
+    nets = [load_translator(teacher).to(device) for teacher in teachers]
     packed = load_packed(work / "train.npz")
-    asked, answers = distil(net, packed, *pace, share)
+    asked, answers = distil(nets, packed, *pace, share)
     return save_answers(work / f"distilled-{share.rank}.npz", packed, asked, answers)
 
 

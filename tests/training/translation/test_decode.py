@@ -28,7 +28,11 @@ LENGTH = torch.tensor([5, 6])
 
 @pytest.fixture(scope="module")
 def net() -> Translator:
-    torch.manual_seed(3)
+    return a_net(seed=3)
+
+
+def a_net(seed: int) -> Translator:
+    torch.manual_seed(seed)
     made = Translator(SHAPE).eval()
     with torch.no_grad():
         # hypotheses end, and what was said before matters more than the last piece
@@ -52,7 +56,7 @@ def log_prob(net: Translator, row: int, said: Ids) -> float:
 
 @torch.no_grad()
 def test_a_beam_of_one_takes_the_best_piece_each_time(net: Translator) -> None:
-    found = Search(net, SOURCE, LENGTH, 1).run()
+    found = Search([net], SOURCE, LENGTH, 1).run()
     memory = net.encode(SOURCE, LENGTH)
     for row, said in enumerate(found):
         fed = torch.tensor([[BEGIN, *said]])
@@ -65,7 +69,7 @@ def test_a_beam_of_one_takes_the_best_piece_each_time(net: Translator) -> None:
 
 @torch.no_grad()
 def test_a_beam_knows_the_score_of_what_it_found(net: Translator) -> None:
-    search = Search(net, SOURCE, LENGTH, 4)
+    search = Search([net], SOURCE, LENGTH, 4)
     found = search.run()
     for row, said in enumerate(found):
         mean = log_prob(net, row, said) / (len(said) + 1)
@@ -98,8 +102,19 @@ def plain_beam(net: Translator, row: int, beam: int) -> Ids:
 @torch.no_grad()
 @pytest.mark.parametrize("beam", [1, 2, 4])
 def test_a_beam_is_what_a_plain_one_finds(net: Translator, beam: int) -> None:
-    found = Search(net, SOURCE, LENGTH, beam).run()
+    found = Search([net], SOURCE, LENGTH, beam).run()
     assert found == [plain_beam(net, row, beam) for row in range(len(SOURCE))]
+
+
+@torch.no_grad()
+def test_several_networks_decide_by_the_mean_of_their_log_probs(net: Translator) -> None:
+    other = a_net(seed=8)
+    search = Search([net, other], SOURCE, LENGTH, 4)
+    found = search.run()
+    for row, said in enumerate(found):
+        mean = (log_prob(net, row, said) + log_prob(other, row, said)) / 2 / (len(said) + 1)
+        assert search.best[row].item() == pytest.approx(mean, abs=1e-4)
+    assert Search([net, net], SOURCE, LENGTH, 4).run() == Search([net], SOURCE, LENGTH, 4).run()
 
 
 @torch.no_grad()
@@ -107,10 +122,10 @@ def test_rows_that_are_over_leave_and_change_nothing(net: Translator) -> None:
     chance = torch.Generator().manual_seed(3)
     source = torch.randint(8, 40, (12, 9), generator=chance)
     length = torch.tensor([1, 2, 3, 9] * 3)
-    search = Search(net, source, length, 3)
+    search = Search([net], source, length, 3)
     together = search.run()
     assert len(search.rows.row) < len(source)
-    alone = [Search(net, source[i : i + 1], length[i : i + 1], 3).run()[0] for i in range(12)]
+    alone = [Search([net], source[i : i + 1], length[i : i + 1], 3).run()[0] for i in range(12)]
     assert together == alone
 
 

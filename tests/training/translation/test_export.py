@@ -120,7 +120,7 @@ def test_verifying_any_draft_gives_what_greedy_gives(
 def test_both_beams_find_the_same(net: Translator, whole: Graphs) -> None:
     for source in SOURCES:
         tokens, length = map(torch.from_numpy, pad([source]))
-        wanted = Search(net, tokens, length, 4).run()[0]
+        wanted = Search([net], tokens, length, 4).run()[0]
         memory = whole.encode([source])
         allowed = [0, 1, 3, 4, 5, 6, 7]
         found = beam(whole, memory)

@@ -42,7 +42,7 @@ def test_drafts_are_the_same_in_a_wider_and_higher_batch() -> None:
 def test_greedy_is_the_same_as_far_as_both_go() -> None:
     made = net()
     with torch.inference_mode():
-        wanted = Search(made, *laid(SOURCES), beam=1).run()
+        wanted = Search([made], *laid(SOURCES), beam=1).run()
     found = Greedy(made, 3, 9, 12)(SOURCES)
     assert [ids[:12] for ids in wanted] == [ids[:12] for ids in found]
 

@@ -77,7 +77,7 @@ def test_teacher_distillation_and_student(work: Path) -> None:
     course = losses(work / "teacher", "cross_entropy")
     assert course[-1] < 0.6 * course[0]
 
-    assert distil_texts(work, work / "teacher", CPU, (None, 4000), ALONE) > 0
+    assert distil_texts(work, [work / "teacher"], CPU, (None, 4000), ALONE) > 0
 
     student = replace(STUDENT, **fast)
     train_student(work, SHAPE, student, job(work, "student", 30), Schooling(work / "teacher"))
