@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.beams import FRAME_MS
 from bench.figures import last_line
 from tests.support.speech import read_recording
 from workers.engines.conformer.encoder import Encoder
@@ -44,12 +45,11 @@ def main() -> None:
     parser.add_argument("--chunk-ms", type=int, default=320)
     options = parser.parse_args()
     encoder, mel = Encoder(Model().graph), LogMel()
-    scores = {
-        path.stem: hear(encoder, mel, read_recording(path), options.chunk_ms // 40).astype("f2")
-        for path in chosen(options.data / "speech" / "librispeech-test", options.count)
-    }
-    np.savez_compressed(options.out, **scores)
-    seconds = 0.04 * sum(map(len, scores.values()))
+    frames = options.chunk_ms // FRAME_MS
+    paths = chosen(options.data / "speech" / "librispeech-test", options.count)
+    scores = [hear(encoder, mel, read_recording(path), frames) for path in paths]
+    np.savez_compressed(options.out, *(each.astype(np.float16) for each in scores))
+    seconds = FRAME_MS / 1000 * sum(map(len, scores))
     print(last_line("heard", {"recordings": len(scores), "seconds": round(seconds, 1)}))
 
 
