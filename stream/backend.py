@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from stream.core.access import Permissions
@@ -41,6 +41,34 @@ class Reply:
     def tell(self, message: Message) -> None:
         if not self.message.done():
             self.message.set_result(message)
+
+
+class Verdicts:
+    """The verdicts of one request; `told` gets all of them once the last has come."""
+
+    def __init__(self, count: int, told: Callable[[Sequence[Verdict]], None]) -> None:
+        self._found: dict[int, Verdict] = {}
+        self._count = count
+        self._told = told
+
+    def put(self, place: int, verdict: Verdict) -> None:
+        """The first one for a place counts."""
+        if place in self._found:
+            return
+        self._found[place] = verdict
+        if len(self._found) == self._count:
+            self._told([self._found[place] for place in range(self._count)])
+
+
+class _Place(NamedTuple):
+    """An asker: whoever waits for one text of a request. A later decision is not for it."""
+
+    verdicts: Verdicts
+    place: int
+
+    def tell(self, message: Message) -> None:
+        if isinstance(message, Verdict):
+            self.verdicts.put(self.place, message)
 
 
 class Rates:
@@ -82,12 +110,31 @@ class Backend:
         self._numbers = itertools.count(1)
 
     async def moderate(self, asked: Moderation, bearer: Permissions) -> Sequence[Verdict]:
-        """A verdict for each text. Raises NotAllowed or TooMany."""
+        """A verdict for each text. Raises NotAllowed, TooMany or Refused."""
+        verdicts: asyncio.Future[Sequence[Verdict]] = asyncio.get_running_loop().create_future()
+
+        def told(found: Sequence[Verdict]) -> None:
+            if not verdicts.done():
+                verdicts.set_result(found)
+
+        self.judge(asked, bearer, told)
+        return await verdicts
+
+    def judge(
+        self,
+        asked: Moderation,
+        bearer: Permissions,
+        told: Callable[[Sequence[Verdict]], None],
+        waited_s: float = 0.0,
+    ) -> None:
+        """`told` is called once, with a verdict for each text in their order, unless this raises
+        NotAllowed, TooMany or Refused. The budget counts from `waited_s` ago on.
+        """
         bearer.demand("gate", asked.channel)
         self._rates.take(bearer.subject, len(asked.texts), self._clock.now())
-        replies = [self._judge(text, place, asked) for place, text in enumerate(asked.texts)]
-        verdicts = [await reply.message for reply in replies]
-        return [verdict for verdict in verdicts if isinstance(verdict, Verdict)]
+        verdicts = Verdicts(len(asked.texts), told)
+        for place, text in enumerate(asked.texts):
+            self._gate.ask(self._request(text, place, asked), _Place(verdicts, place), waited_s)
 
     def policy(self, channel: str) -> Policy:
         """What holds on this channel."""
@@ -113,9 +160,8 @@ class Backend:
         self._rates.take(bearer.subject, 1, self._clock.now())
         return await self._translator.detect(text)
 
-    def _judge(self, text: str, place: int, asked: Moderation) -> Reply:
-        reply = Reply()
-        request = Gate(
+    def _request(self, text: str, place: int, asked: Moderation) -> Gate:
+        return Gate(
             id=self._next(),
             channel=asked.channel,
             text=text,
@@ -124,8 +170,6 @@ class Backend:
             budget_ms=asked.budget_ms,
             publish=asked.publish,
         )
-        self._gate.ask(request, reply)
-        return reply
 
     def _render(self, text: str, asked: TranslationAsked) -> Reply:
         reply = Reply()

@@ -54,6 +54,9 @@ class Gate:
         self._reviews = Reviews(name)
         self._announcer = Announcer(bus, name)
         self._alarm = Alarm(clock, self._expire)
+        self._log = (
+            logger.bind()
+        )  # once: for each verdict it would cost as much as judging its text
 
     def ask(self, request: requests.Gate, asker: Asker, waited_s: float = 0.0) -> None:
         """Exactly one verdict is told to `asker`. Its budget counts from `waited_s` ago on: what
@@ -155,7 +158,7 @@ class Gate:
         total_ms = verdict.latency.total_ms
         self.latency.observe(total_ms)
         self.late += verdict.late
-        logger.debug(
+        self._log.debug(
             "verdict",
             channel=verdict.channel,
             action=verdict.action,

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 from stream.adapters.clock import AnchoredClock
-from stream.adapters.http import HttpServer, Room, make_app
+from stream.adapters.http import Desk, HttpServer, Room, make_app
 from stream.adapters.media import make_decoder
 from stream.adapters.metrics import Metrics
 from stream.adapters.tokens import NoTokens, Tokens
@@ -107,8 +107,10 @@ class _Servers:
         self.websockets = WebSocketServer(hooks, _server_limits(config), local=not secret)
         metrics = Metrics(self.statistics, gateway.latencies)
         room = Room()
-        app = make_app(_Endpoints(gateway, tokens, metrics), lambda: secrets.token_hex(12), room)
-        self.http = HttpServer(app, room, cert=config.tls_cert, key=config.tls_key)
+        endpoints = _Endpoints(gateway, tokens, metrics)
+        app = make_app(endpoints, _new_id, room)
+        desk = Desk(endpoints, _new_id, room)
+        self.http = HttpServer(app, desk, room, cert=config.tls_cert, key=config.tls_key)
 
     async def bind(self, config: Config) -> tuple[int, int]:
         """Take both ports, or none. Raises BadSettings."""
@@ -165,6 +167,15 @@ class _Endpoints:
     async def moderate(self, asked: Moderation, bearer: Permissions) -> Sequence[Verdict]:
         return await self._backend.moderate(asked, bearer)
 
+    def judge(
+        self,
+        asked: Moderation,
+        bearer: Permissions,
+        told: Callable[[Sequence[Verdict]], None],
+        waited_s: float = 0.0,
+    ) -> None:
+        self._backend.judge(asked, bearer, told, waited_s)
+
     def policy(self, channel: str) -> Policy:
         return self._backend.policy(channel)
 
@@ -184,6 +195,10 @@ class _Endpoints:
 
     async def page(self, path: str) -> Page:
         return await self._gateway.page(path, lambda: self.verify(None))
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)
 
 
 def _server_limits(config: Config) -> ServerLimits:

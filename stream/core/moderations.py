@@ -9,7 +9,8 @@ of the answer: `unsupported`, the categories that no label speaks for.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import orjson
@@ -110,10 +111,10 @@ def decode_moderation(body: bytes) -> Moderation:
 
 def encode_moderation(request_id: str, verdicts: Sequence[Verdict], policy: Policy) -> bytes:
     """The answer; a category is true where one of its labels asks at least for a person."""
-    unsupported = unsupported_by({label for verdict in verdicts for label in verdict.labels})
-    results = [_result(verdict, policy, unsupported) for verdict in verdicts]
+    spoken = _spoken_for(frozenset(label for verdict in verdicts for label in verdict.labels))
+    results = [_result(verdict, policy, spoken) for verdict in verdicts]
     return orjson.dumps(
-        {"id": request_id, "model": "ontime", "results": results, "unsupported": unsupported}
+        {"id": request_id, "model": "ontime", "results": results, "unsupported": spoken.unsupported}
     )
 
 
@@ -124,6 +125,20 @@ def encode_error(error: OntimeError) -> bytes:
     field = error.field if isinstance(error, Malformed) else None
     told = {"message": str(error), "type": kind, "param": field, "code": error.code}
     return orjson.dumps({"error": told})
+
+
+class _Spoken(NamedTuple):
+    """What an engine's labels speak for: the same for all its verdicts, and never changed."""
+
+    unsupported: list[str]
+    input_types: dict[str, list[str]]
+
+
+@lru_cache(maxsize=64)
+def _spoken_for(labels: frozenset[str]) -> _Spoken:
+    unsupported = unsupported_by(labels)
+    types = {name: [] if name in unsupported else ["text"] for name in scores_of({})}
+    return _Spoken(unsupported, types)
 
 
 def scores_of(labels: Mapping[str, float]) -> dict[str, float]:
@@ -197,16 +212,13 @@ def _texts(asked: _One | _Many | _Multi) -> tuple[str, ...]:
             return tuple(part.text for part in parts)
 
 
-def _result(verdict: Verdict, policy: Policy, unsupported: Collection[str]) -> dict[str, Any]:
-    scores = scores_of(verdict.labels)
+def _result(verdict: Verdict, policy: Policy, spoken: _Spoken) -> dict[str, Any]:
     own = msgspec.to_builtins(verdict)
     del own["type"], own["id"]
     return {
         "flagged": verdict.action is not Action.ALLOW,
         "categories": categories_of(verdict.labels, policy),
-        "category_scores": scores,
-        "category_applied_input_types": {
-            category: [] if category in unsupported else ["text"] for category in scores
-        },
+        "category_scores": scores_of(verdict.labels),
+        "category_applied_input_types": spoken.input_types,
         **own,
     }

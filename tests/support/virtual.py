@@ -34,6 +34,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def spend(self, seconds: float) -> None:
+        """As if what runs now took so long."""
+        self._jumping.now += seconds
+
 
 class VirtualClock:
     """A ports.Clock on the running loop's time."""

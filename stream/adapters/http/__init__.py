@@ -1,7 +1,8 @@
-"""HTTP for backends, by Starlette and uvicorn."""
+"""HTTP for backends, by Starlette and uvicorn, and a short way to the gate."""
 
 from stream.adapters.http.app import Backend, make_app
+from stream.adapters.http.desk import Desk
 from stream.adapters.http.room import Room
 from stream.adapters.http.server import HttpServer
 
-__all__ = ["Backend", "HttpServer", "Room", "make_app"]
+__all__ = ["Backend", "Desk", "HttpServer", "Room", "make_app"]

@@ -11,6 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stream.adapters.http.answers import Encode, bearer_token, refusal
+from stream.adapters.http.door import BODY_LIMIT_BYTES
 from stream.adapters.http.room import Room
 from stream.core import libretranslate, moderations
 from stream.core.access import Permissions
@@ -22,15 +24,8 @@ from stream.core.pages import JSON, Page
 from stream.core.policies import Policy
 from stream.core.records import Detection, Offer
 
-BODY_LIMIT_BYTES = 1024 * 1024
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# A client that tries again at once would come when there is still no room, or get the same answer
-# (OpenAI's clients ask).
-_NO_RETRY = {"x-should-retry": "false"}
-_NO_RETRY_STATUS = frozenset({409, 429, 503})
-
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
-_Encode = Callable[[OntimeError], bytes]
 
 
 class Backend(Protocol):
@@ -60,7 +55,7 @@ class Backend(Protocol):
 def make_app(backend: Backend, new_id: Callable[[], str], room: Room) -> Starlette:
     """The application; `new_id` names its answers. Metrics and health need no `room`."""
 
-    def guard(endpoint: _Endpoint, encode: _Encode) -> _Endpoint:
+    def guard(endpoint: _Endpoint, encode: Encode) -> _Endpoint:
         return _guard(endpoint, encode, room)
 
     async def moderate(request: Request) -> Response:
@@ -106,7 +101,7 @@ def make_app(backend: Backend, new_id: Callable[[], str], room: Room) -> Starlet
     )
 
 
-def _guard(endpoint: _Endpoint, encode: _Encode, room: Room) -> _Endpoint:
+def _guard(endpoint: _Endpoint, encode: Encode, room: Room) -> _Endpoint:
     """Errors become JSON in the shape that the endpoint's clients read."""
 
     async def guarded(request: Request) -> Response:
@@ -114,10 +109,8 @@ def _guard(endpoint: _Endpoint, encode: _Encode, room: Room) -> _Endpoint:
             with room.place():
                 return await endpoint(request)
         except OntimeError as error:
-            headers = dict(_NO_RETRY) if error.status in _NO_RETRY_STATUS else {}
-            if error.status == 401:
-                headers["WWW-Authenticate"] = "Bearer"
-            return _json(encode(error), error.status, headers)
+            told = refusal(error, encode)
+            return _json(told.body, told.status, told.headers)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
 
@@ -146,8 +139,7 @@ def _content_type(request: Request) -> str:
 
 
 def _token(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token else None
+    return bearer_token(request.headers.get("authorization", ""))
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -19,17 +19,24 @@ class Room:
         self._taken = 0
         self._refused = 0
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Raises Overloaded."""
+    def enter(self) -> None:
+        """Each is followed by one `leave`. Raises Overloaded."""
         if self._taken >= self._limit:
             self._refused += 1
             raise Overloaded(f"{self._taken} requests are under way, expected fewer")
         self._taken += 1
+
+    def leave(self) -> None:
+        self._taken -= 1
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises Overloaded."""
+        self.enter()
         try:
             yield
         finally:
-            self._taken -= 1
+            self.leave()
 
     def statistics(self) -> dict[str, float]:
         return {"under_way": self._taken, "refused": self._refused}

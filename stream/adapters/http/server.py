@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
 
+from stream.adapters.http.desk import Desk
+from stream.adapters.http.door import KEEP_ALIVE_S, Door
 from stream.adapters.http.room import Room
 
 DRAIN_S = 5
-KEEP_ALIVE_S = 30
 CONNECTIONS = 2_000
 BACKLOG = 512
 
@@ -26,17 +28,20 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an application on a port of its own.
+    """Serves an application on a port of its own; moderations go to the desk directly.
 
     A request for which there is no `room` is refused by the application, in its client's shape;
     over CONNECTIONS uvicorn answers a bare 503.
     """
 
-    def __init__(self, app: Starlette, room: Room, *, cert: str = "", key: str = "") -> None:
+    def __init__(
+        self, app: Starlette, desk: Desk, room: Room, *, cert: str = "", key: str = ""
+    ) -> None:
         self._room = room
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http=partial(Door, desk),  # type: ignore[arg-type]  # whatever makes a protocol
                 lifespan="off",
                 ws="none",
                 log_config=None,
