@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stream.adapters.clock import AnchoredClock
@@ -40,10 +42,26 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where it is reached."""
+    """Where it is reached, and which process it is."""
 
     url: str
     http: str
+    pid: int
+
+    def processor_s(self) -> dict[str, float]:
+        """Seconds of processor time by now: of the service, and of its children, the engines."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        return {
+            "service": _processor_s(self.pid),
+            "engines": sum(_processor_s(int(pid)) for pid in children),
+        }
+
+
+def _processor_s(pid: int) -> float:
+    """User and system time (proc(5): the 14th and 15th field, behind the name in brackets)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -61,7 +79,9 @@ async def running(stack: Stack) -> AsyncIterator[Address]:
     assert child.stdout is not None
     try:
         told = json.loads(await child.stdout.readline())
-        yield Address(f"ws://127.0.0.1:{told['port']}", f"http://127.0.0.1:{told['http_port']}")
+        host = "127.0.0.1"
+        url, http = f"ws://{host}:{told['port']}", f"http://{host}:{told['http_port']}"
+        yield Address(url, http, child.pid)
     finally:
         child.stdin.close()
         await child.wait()

@@ -18,6 +18,10 @@ from stream.adapters.http.room import Room
 DRAIN_S = 5
 CONNECTIONS = 2_000
 BACKLOG = 512
+ACCEPTED_A_TURN = 16
+"""uvloop (libuv from 1.45 on) takes one connection a turn of the loop from each listening handle:
+behind a busy loop the last of 250 waited for 2.6 s. So there are several handles of one socket.
+"""
 
 
 class _Server(uvicorn.Server):
@@ -80,7 +84,8 @@ class HttpServer:
             return
         self._begun = True
         try:
-            await self._server.serve(sockets=[self._socket])
+            again = [self._socket.dup() for _ in range(ACCEPTED_A_TURN - 1)]
+            await self._server.serve(sockets=[self._socket, *again])
         except asyncio.CancelledError:
             for server in getattr(self._server, "servers", ()):
                 server.close()

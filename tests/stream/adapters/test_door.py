@@ -14,9 +14,10 @@ import orjson
 import pytest
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
-from stream.adapters.http import Desk, Room
+from stream.adapters.http import Desk, HttpServer, Room
 from stream.adapters.http.door import AHEAD_BYTES, KEEP_ALIVE_S, LINE, Door
 from stream.adapters.http.kernel import since_last_data_s
 from stream.adapters.memory import MemoryBus
@@ -342,3 +343,26 @@ def test_all_else_is_left_to_uvicorn(make_loop: Callable[[], asyncio.AbstractEve
     assert chunked.startswith(b"HTTP/1.1 200")
     assert b'"flagged":true' in chunked
     assert broken.startswith(b"HTTP/1.1 400")
+
+
+async def turns_to_accept(count: int) -> int:
+    """Turns of the loop until so many connections that came at once are taken."""
+    hall = Hall()
+    server = HttpServer(Starlette(), hall.desk, hall.room)
+    port = server.bind("127.0.0.1", 0)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.run())
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+        turns = 0
+        while server.statistics()["connections"] < count:
+            await asyncio.sleep(0)
+            turns += 1
+        for client in clients:
+            client.close()
+        server.stop()
+    return turns
+
+
+def test_connections_that_come_at_once_are_taken_in_few_turns_of_the_loop() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(turns_to_accept(160)) < 60
