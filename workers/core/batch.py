@@ -15,6 +15,9 @@ from workers.core.profile import LatencyProfile
 from workers.core.surface import BATCHES
 
 _ORDER = {rung: place for place, rung in enumerate(Rung)}
+_SAVING = 0.06
+_FAR_DEARER = 1.5
+_FEW = 4  # the median of four outlives one slow run
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ class Batcher:
     A higher rung is taken where every job of the batch offers it and stays on time, and the
     candidates left behind could all still be met, with `headroom` times the work that is seen.
 
-    A batch is thought to cost no more than its jobs in smaller ones: what says so was a slow moment
-    or a job unlike the others, and would never be tried again.
+    Whoever comes meanwhile waits for a batch, so a larger one has to save some of the time that the
+    same jobs take in two. One that few as large speak for, or that seems far dearer than its jobs
+    in smaller ones, is thought to cost no more and is tried: what says otherwise was a slow moment,
+    or cheap jobs that ran alone.
     """
 
     def __init__(self, profile: LatencyProfile, limits: Limits) -> None:
@@ -94,7 +99,8 @@ class Batcher:
         if must and (must.bucket > bucket or rung not in must.job.rungs):
             return None
         best: _Option | None = None
-        each_s = inf
+        least_s = inf
+        worth = self._limits.worth.get(rung, 1.0)
         for size in self._sizes_up_to(len(deadlines)):
             took_s = self._profile.predict_bucket(rung, bucket, size)
             if must and must.job.deadline < latest + took_s:
@@ -103,12 +109,27 @@ class Batcher:
             if on_time == 0:
                 break
             done = min(size, on_time)
-            worth = self._limits.worth.get(rung, 1.0)
-            each_s = min(each_s, self._profile.expect_bucket(rung, bucket, size) / size)
-            rate = done / size * worth / each_s
-            if best is None or rate >= best.rate:
-                best = _Option(rung, bucket, done, took_s, rate)
+            each_s = self._profile.expect_bucket(rung, bucket, size) / size
+            doubted = self._is_doubted(rung, size, each_s, least_s)
+            least_s = min(least_s, each_s)
+            rate = done / size * worth / least_s
+            if best and (rate < best.rate or not (doubted or self._saves(best, size, each_s))):
+                continue
+            best = _Option(rung, bucket, done, took_s, rate)
         return best
+
+    def _is_doubted(self, rung: Rung, size: int, each_s: float, least_s: float) -> bool:
+        """Whether too little speaks for `each_s` a job, where smaller batches take `least_s`."""
+        return each_s > _FAR_DEARER * least_s or self._profile.seen(rung, size) < _FEW
+
+    def _saves(self, smaller: _Option, size: int, each_s: float) -> bool:
+        """Whether a batch of `size` beats the smaller one and what that leaves behind."""
+        rest = max(size - smaller.size, 1)
+        apart_s = sum(
+            self._profile.expect_bucket(smaller.rung, smaller.bucket, part)
+            for part in (smaller.size, rest)
+        )
+        return apart_s >= (1 + _SAVING) * each_s * size
 
     def _sizes_up_to(self, count: int) -> list[int]:
         count = min(count, self._limits.max_batch)

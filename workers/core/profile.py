@@ -85,6 +85,7 @@ class LatencyProfile:
         self._half_life_s = half_life_s
         self._cells: dict[Rung, dict[tuple[int, int], _Cell]] = {}
         self._ratios: dict[Rung, QuantileWindow] = {}
+        self._seen: dict[Rung, list[int]] = {}
         self._surfaces: dict[tuple[Figure, Rung], Surface] = {}
         self._cache: dict[Figure, dict[tuple[Rung, int, int], float]] = {f: {} for f in FIGURES}
         self._used_s = 0.0
@@ -112,10 +113,15 @@ class LatencyProfile:
         """The mean, of which load is made: what few jobs cost more counts by their share."""
         return self._recall("mean", rung, bucket, batch)
 
+    def seen(self, rung: Rung, batch: int) -> int:
+        """How many batches at least as large, of any length, have taught this rung's times."""
+        return self._seen[rung][batch_column(batch)] if rung in self._seen else 0
+
     def observe(self, rung: Rung, length: int, batch: int, took_s: float, now: float) -> None:
         """A batch took so long. `now` only tells how much the profile is in use."""
         self._advance(now)
         place = length_bucket(length), batch_column(batch)
+        self._count(rung, batch)
         cell = self._cells.setdefault(rung, {}).setdefault(place, _Cell())
         if len(cell.window) >= _ENOUGH:
             ratios = self._ratios.setdefault(rung, QuantileWindow(_RATIOS))
@@ -131,6 +137,11 @@ class LatencyProfile:
             for rung, cells in self._cells.items()
             for (bucket, column), cell in cells.items()
         }
+
+    def _count(self, rung: Rung, batch: int) -> None:
+        seen = self._seen.setdefault(rung, [0] * len(BATCHES))
+        for column in range(batch_column(batch) + 1):
+            seen[column] += 1
 
     def _recall(self, figure: Figure, rung: Rung, bucket: int, batch: int) -> float:
         cache, key = self._cache[figure], (rung, bucket, batch)

@@ -55,15 +55,40 @@ def test_an_urgent_first_job_does_not_force_a_small_batch() -> None:
     assert slacks_ms(batch.entries) == [50] * 7
 
 
+def chosen_of_eight(*taught: tuple[int, int, float]) -> int:
+    """How many of eight jobs with time enough go together, after so many batches of a size took so
+    long a job, in ms.
+    """
+    profile = LatencyProfile()
+    for batches, size, each_ms in taught:
+        for _ in range(batches):
+            profile.observe(DRAFT, LENGTH, size, each_ms * size / 1000, 0.0)
+    chooser = Batcher(profile, Limits(max_batch=8))
+    return len(chooser.choose(entries([900] * 8), 0.0, rate=0.0).entries)
+
+
+@pytest.mark.parametrize(("setup_ms", "size"), [(0.1, 1), (0.6, 1), (2, 3), (18, 8)])
+def test_a_batch_is_no_larger_than_it_pays(setup_ms: float, size: int) -> None:
+    """Jobs take 10 ms each: whoever comes meanwhile waits for a batch and gains little by it."""
+    taught = [(5, batch, 10 + setup_ms / batch) for batch in range(1, 9)]
+    assert chosen_of_eight(*taught) == size
+
+
 def test_a_batch_that_was_slow_once_is_tried_again() -> None:
     """Else every batch would be of one job, for as long as there is load."""
-    profile = LatencyProfile()
-    for _ in range(50):
-        profile.observe(DRAFT, LENGTH, 1, 0.009, 0.0)
-    for size in (3, 8):
-        profile.observe(DRAFT, LENGTH, size, 0.020 * size, 0.0)
-    batch = Batcher(profile, Limits(max_batch=8)).choose(entries([300] * 8), 0.0, rate=0.0)
-    assert len(batch.entries) == 8
+    assert chosen_of_eight((50, 1, 9), (1, 3, 20), (1, 8, 20)) == 8
+
+
+@pytest.mark.parametrize("each_ms", [9, 12])
+def test_a_size_is_tried_until_a_few_have_shown_what_it_takes(each_ms: float) -> None:
+    assert chosen_of_eight((50, 1, 9)) == 8
+    assert chosen_of_eight((50, 1, 9), (3, 8, each_ms)) == 8
+    assert chosen_of_eight((50, 1, 9), (4, 8, each_ms)) == 1
+
+
+def test_jobs_that_cost_little_alone_do_not_make_full_batches_look_dear() -> None:
+    """Most single jobs were silence, and most batches hold some speech."""
+    assert chosen_of_eight((40, 1, 1), (24, 1, 9), (64, 8, 5)) == 8
 
 
 def test_a_job_that_must_be_served_does() -> None:

@@ -97,6 +97,14 @@ def test_what_was_slow_once_is_doubted_in_use_but_not_in_a_pause() -> None:
     assert profile.predict(Rung.VERIFIED, LENGTH, 1) == pytest.approx(0.100)
 
 
+def test_it_tells_how_many_batches_as_large_have_taught_it() -> None:
+    profile = LatencyProfile()
+    for batch in (1, 4, 4, 9):
+        profile.observe(Rung.DRAFT, 100 * batch, batch, 0.01, 0.0)
+    assert [profile.seen(Rung.DRAFT, batch) for batch in (1, 2, 4, 5, 9, 11)] == [4, 3, 3, 1, 1, 0]
+    assert profile.seen(Rung.VERIFIED, 1) == 0
+
+
 def test_statistics_name_the_cells() -> None:
     profile = LatencyProfile()
     profile.observe(Rung.DRAFT, 4, 9, 0.010, 0.0)
