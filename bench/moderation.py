@@ -64,8 +64,16 @@ async def closed_loop(
 
 
 async def find_capacity(address: Address, name: str, texts: Sequence[str]) -> float:
-    """The most verdicts a second by the engine within the budget, whatever the rate of arrivals."""
-    best, rate, worse = 0.0, 100.0, 0
+    """The most verdicts a second by the engine within the budget, whatever the rate of arrivals.
+
+    Raised twice, as something else may have disturbed the first time.
+    """
+    first = await _raise(address, name, texts, 100.0)
+    return max(first, await _raise(address, name, texts, first * 0.8))
+
+
+async def _raise(address: Address, name: str, texts: Sequence[str], rate: float) -> float:
+    best, worse = 0.0, 0
     while worse < 3:
         answers = await open_loop(address, name, texts, rate, PROBE_S)
         yielded = answers.judged() / PROBE_S

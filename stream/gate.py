@@ -30,6 +30,26 @@ class Asker(Protocol):
     def tell(self, message: Message) -> None: ...
 
 
+class Lag:
+    """How late the loop comes to its deadlines: what it was at worst, fading with time.
+
+    At most LONGEST_S, so that after a single stop the workers are still given their time.
+    """
+
+    LONGEST_S = 0.03
+    FADES = 0.1
+    """Of the time that passes."""
+
+    def __init__(self) -> None:
+        self.worst_s = 0.0
+        self._noted = 0.0
+
+    def note(self, late_s: float, now: float) -> None:
+        """Something came so late."""
+        faded_s = self.worst_s - self.FADES * (now - self._noted)
+        self.worst_s, self._noted = min(max(late_s, faded_s, 0.0), self.LONGEST_S), now
+
+
 class Gate:
     """Asks the workers by the `posts` log, is answered by `answer`, and keeps its own timer.
 
@@ -53,6 +73,7 @@ class Gate:
         self._posts = Posts(name, settings, limits)
         self._reviews = Reviews(name)
         self._announcer = Announcer(bus, name)
+        self._lag = Lag()
         self._alarm = Alarm(clock, self._expire)
         self._log = (
             logger.bind()
@@ -124,7 +145,16 @@ class Gate:
         }
 
     def _expire(self) -> None:
-        self._carry_out(self._posts.expire(self._clock.now()))
+        """What is due, and what would be late if the next turn came as late as this one."""
+        now = self._clock.now()
+        due = self._posts.next_due()
+        if due is not None:
+            self._lag.note(now - self._moment(due), now)
+        self._carry_out(self._posts.expire(now + self._lag.worst_s))
+
+    def _moment(self, due: float) -> float:
+        """When to answer what is due then."""
+        return due - self._lag.worst_s
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -137,7 +167,8 @@ class Gate:
                     self._announce(effect)
                 case Await():
                     self._carry_out(self._reviews.wait(effect))
-        self._alarm.set(self._posts.next_due())
+        due = self._posts.next_due()
+        self._alarm.set(None if due is None else self._moment(due))
 
     def _announce(self, effect: Announce) -> None:
         """A flood of blocked posts must leave room for what waits, is shown or is decided."""

@@ -109,7 +109,7 @@ class _Servers:
         room = Room()
         endpoints = _Endpoints(gateway, tokens, metrics)
         app = make_app(endpoints, _new_id, room)
-        desk = Desk(endpoints, _new_id, room)
+        desk = Desk(endpoints, _new_id, room, clock)
         self.http = HttpServer(app, desk, room, cert=config.tls_cert, key=config.tls_key)
 
     async def bind(self, config: Config) -> tuple[int, int]:

@@ -14,6 +14,7 @@ HEAD_BYTES = 16 * 1024
 
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
 _PLAIN = frozenset({b"authorization", b"connection", b"content-length", b"host"})
+_CONNECTIONS = frozenset({b"close", b"keep-alive"})
 _STRANGE = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 
@@ -25,12 +26,13 @@ class Unusual(Exception):
 class Head(NamedTuple):
     """Of a request with a body: `size` bytes of head, blank line included, and `length` of body.
 
-    `authorization` is that field's value ("": none came).
+    `authorization` is that field's value ("": none came); `closes`: no request follows.
     """
 
     size: int
     length: int
     authorization: str
+    closes: bool = False
 
 
 def read_head(data: bytes | bytearray, line: bytes) -> Head | None:
@@ -62,14 +64,9 @@ def _read(fields: bytes, size: int) -> Head:
             raise Unusual
         if name in _PLAIN:
             told[name] = value.strip(b" \t")
-    return Head(size, _length(told), told.get(b"authorization", b"").decode("latin-1"))
-
-
-def _length(told: dict[bytes, bytes]) -> int:
-    """Of a request to one host, over a connection that stays, with a body of one length."""
-    if told.get(b"connection", b"keep-alive").lower() != b"keep-alive" or not told.get(b"host"):
-        raise Unusual
+    connection = told.get(b"connection", b"keep-alive").lower()
     length = told.get(b"content-length", b"")
-    if _LENGTH.fullmatch(length) is None:
+    if connection not in _CONNECTIONS or not told.get(b"host") or not _LENGTH.fullmatch(length):
         raise Unusual
-    return int(length)
+    authorization = told.get(b"authorization", b"").decode("latin-1")
+    return Head(size, int(length), authorization, connection == b"close")

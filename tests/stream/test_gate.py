@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from stream.core.records import Log, Record, Settings, Topic
 from stream.core.requests import Decide
 from stream.core.requests import Gate as Request
 from stream.core.settings import ChannelSettings
-from stream.gate import Gate
+from stream.gate import Gate, Lag
 from stream.ports import Reader
 from tests.support import virtual
 from tests.support.askers import FailingBus, KeptAsker
@@ -178,5 +179,34 @@ def test_a_decision_needs_room_and_a_post_that_waits() -> None:
         await asyncio.sleep(0.1)
         with pytest.raises(Overloaded):
             house.gate.decide(request, "mia", house.asker)
+
+    in_house(test)
+
+
+def test_lag_is_what_it_was_at_worst_fades_and_is_bounded() -> None:
+    lag, worst = Lag(), []
+    for late_s, now in ((0.02, 1.0), (0.01, 1.05), (-0.01, 2.0), (5.0, 3.0)):
+        lag.note(late_s, now)
+        worst.append(lag.worst_s)
+    assert worst == pytest.approx([0.02, 0.015, 0.0, Lag.LONGEST_S])
+
+
+def test_behind_a_busy_loop_the_policy_answers_sooner_so_that_answers_come_in_time() -> None:
+    """The loop's turns take longer than the guard: only the first answers can be late."""
+
+    async def test(house: House) -> None:
+        loop = cast(virtual.VirtualLoop, asyncio.get_running_loop())
+        askers = []
+        for count in range(100):
+            house.asker = KeptAsker()
+            askers.append((house.asker, loop.time()))
+            house.ask(id=str(count))
+            loop.spend(0.022)
+            await asyncio.sleep(0)
+        await asyncio.sleep(1)
+        took = [asker.times[0] - asked for asker, asked in askers]
+        assert max(took[:5]) > 0.1
+        assert max(took[5:]) <= 0.1
+        assert min(took) > 0.05
 
     in_house(test)

@@ -17,6 +17,7 @@ from stream.core.errors import OntimeError
 from stream.core.messages import Verdict
 from stream.core.moderations import Moderation
 from stream.core.policies import Policy
+from stream.ports import Clock
 
 Verdicts = Callable[[Sequence[Verdict]], None]
 
@@ -46,17 +47,19 @@ class Desk:
     workers have answered, and deadlines, would wait until all have been asked.
     """
 
-    def __init__(self, judges: Judges, new_id: Callable[[], str], room: Room) -> None:
+    def __init__(self, judges: Judges, new_id: Callable[[], str], room: Room, clock: Clock) -> None:
         self.judges = judges
         self.room = room
         self.new_id = new_id
+        # not the loop's time: uvloop's stands still while a turn lasts
+        self.now = clock.now
         self._waiting: deque[_Visit] = deque()
 
     def moderate(
         self, authorization: str, body: bytes, came: float, answer: Callable[[Answer], None]
     ) -> None:
         """`answer` is called exactly once, in here where there is no room. The budget counts from
-        `came` on, in the loop's time: what was late to be read is told so by its policy.
+        `came` on: what was late to be read is answered by its channel's policy.
         """
         try:
             self.room.enter()
@@ -68,12 +71,11 @@ class Desk:
         self._waiting.append(_Visit(self, authorization, body, came, answer))
 
     def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + TURN_S
-        while self._waiting and (now := loop.time()) < end:
+        end = self.now() + TURN_S
+        while self._waiting and (now := self.now()) < end:
             self._waiting.popleft().ask(now)
         if self._waiting:
-            loop.call_soon(self._serve)
+            asyncio.get_running_loop().call_soon(self._serve)
 
 
 class _Visit:

@@ -74,7 +74,7 @@ class Door(asyncio.Protocol):
         self._leave()
 
     def data_received(self, data: bytes) -> None:
-        self._came = self._loop.time() - self._since_last_data(self._descriptor)
+        self._came = self._desk.now() - self._since_last_data(self._descriptor)
         self._buffer += data
         if not self._under_way:
             self._read()
@@ -113,6 +113,7 @@ class Door(asyncio.Protocol):
         body = bytes(memoryview(self._buffer)[head.size : end])
         del self._buffer[:end]
         self._head, self._under_way = None, True
+        self._ending = self._ending or head.closes
         self._desk.moderate(head.authorization, body, self._came, self._answer)
 
     def _answer(self, answer: Answer) -> None:

@@ -104,7 +104,7 @@ class Hall:
         limits = BackendLimits(texts_burst=1e9)
         backend = Backend(self.gate, Translator(bus, clock, "gw"), settings, clock, limits)
         self.room = Room()
-        self.desk = Desk(Judges(backend, takes_s), lambda: "1", self.room)
+        self.desk = Desk(Judges(backend, takes_s), lambda: "1", self.room, clock)
         self.state = ServerState()
         self.config = uvicorn.Config(_nothing, lifespan="off", log_config=None)
 
@@ -124,9 +124,10 @@ class Hall:
 async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
 
 
-def request(text: str = "hi", budget_ms: int = 100) -> bytes:
+def request(text: str = "hi", budget_ms: int = 100, field: str = "X: y") -> bytes:
     body = orjson.dumps({"input": text, "budget_ms": budget_ms})
-    return LINE + b"\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    fields = f"Host: h\r\n{field}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return LINE + b"\r\n" + fields.encode() + body
 
 
 def in_hall(
@@ -320,7 +321,7 @@ async def exchange(house: Served, *sent: bytes) -> bytes:
 
 
 async def converse() -> list[bytes]:
-    """A moderation, then another thing; a moderation said in an unusual way; a broken one."""
+    """A moderation, then another thing; one said in an unusual way; a broken one; a last one."""
     last = b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
     body = orjson.dumps({"input": "bad", "budget_ms": 10_000})
     size = b"%x\r\n" % len(body)
@@ -330,19 +331,22 @@ async def converse() -> list[bytes]:
             await exchange(house, request("bad", 10_000), last),
             await exchange(house, LINE + b"\r\nHost: h\r\n" + chunked + b"\r\n0\r\n\r\n"),
             await exchange(house, LINE + b"\r\nHost: h\r\nnonsense\r\n\r\n"),
+            await exchange(house, request("bad", 10_000, "Connection: close")),
         ]
 
 
 @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_all_else_is_left_to_uvicorn(make_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     with asyncio.Runner(loop_factory=make_loop) as runner:
-        mixed, chunked, broken = runner.run(converse())
+        mixed, chunked, broken, closing = runner.run(converse())
     assert mixed.count(b"HTTP/1.1 200 OK") == 2
     assert b'"rung":"verified"' in mixed
     assert mixed.endswith(b'{"status":"ok"}')
     assert chunked.startswith(b"HTTP/1.1 200")
     assert b'"flagged":true' in chunked
     assert broken.startswith(b"HTTP/1.1 400")
+    assert closing.startswith(b"HTTP/1.1 200")
+    assert b"\r\nconnection: close\r\n" in closing
 
 
 async def turns_to_accept(count: int) -> int:

@@ -22,6 +22,12 @@ def test_a_usual_head_is_read() -> None:
     assert read_head(data + b'{"input":""}', LINE) == Head(len(data), 12, "Bearer abc")
 
 
+def test_whether_a_request_follows_is_read() -> None:
+    fields = ("Host: here", "Content-Length: 2")
+    found = [read_head(request(*fields, *more), LINE) for more in ((), ("Connection: Close",))]
+    assert [head and head.closes for head in found] == [False, True]
+
+
 def test_while_it_is_not_complete_there_is_none() -> None:
     data = request("Host: here", "Content-Length: 2")
     assert all(read_head(data[:size], LINE) is None for size in range(len(data)))
@@ -39,7 +45,7 @@ def test_while_it_is_not_complete_there_is_none() -> None:
         ("Host: h", "Content-Length: +2"),
         ("Host: h", "Content-Length: 2", "Transfer-Encoding: chunked"),
         ("Host: h", "Content-Length: 2", "Expect: 100-continue"),
-        ("Host: h", "Content-Length: 2", "Connection: close"),
+        ("Host: h", "Content-Length: 2", "Connection: close, upgrade"),
         ("Host: h", "Content-Length: 2", "Connection: Upgrade", "Upgrade: websocket"),
         ("Host: h", "Content-Length: 2", "X: a", " folded"),
         ("Host: h", "Content-Length : 2"),
@@ -112,6 +118,7 @@ def test_what_is_read_is_what_a_whole_library_reads(fields: list[str]) -> None:
     connection.receive_data(data[: head.size] + b"a" * head.length + b"POST")
     asked = connection.next_event()
     assert isinstance(asked, h11.Request)
-    events = list(iter(connection.next_event, h11.PAUSED))
+    rest = h11.NEED_DATA if head.closes else h11.PAUSED
+    events = list(iter(connection.next_event, rest))
     body = b"".join(event.data for event in events if isinstance(event, h11.Data))
     assert body == b"a" * head.length
