@@ -22,6 +22,8 @@ from stream.ports import Clock
 Verdicts = Callable[[Sequence[Verdict]], None]
 
 TURN_S = 0.005
+WAIT_S = 0.05
+"""Half of the usual budget: then the gate gives up a request that the workers have not got."""
 
 logger = structlog.get_logger(__name__)
 
@@ -43,8 +45,9 @@ class Judges(Protocol):
 class Desk:
     """Takes moderations as they were sent; `new_id` names the answers.
 
-    Those that come together are asked in order, TURN_S of them in each turn of the loop: else what
-    workers have answered, and deadlines, would wait until all have been asked.
+    Of those that come together TURN_S are asked in each turn of the loop: else what workers have
+    answered, and deadlines, would wait until all have been asked. Who has waited for WAIT_S is
+    next, then the newest: where the loop is behind, some are judged in time in place of none.
     """
 
     def __init__(self, judges: Judges, new_id: Callable[[], str], room: Room, clock: Clock) -> None:
@@ -73,7 +76,9 @@ class Desk:
     def _serve(self) -> None:
         end = self.now() + TURN_S
         while self._waiting and (now := self.now()) < end:
-            self._waiting.popleft().ask(now)
+            oldest = self._waiting[0]
+            waits = now - oldest.came > WAIT_S
+            (self._waiting.popleft() if waits else self._waiting.pop()).ask(now)
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._serve)
 
@@ -92,7 +97,7 @@ class _Visit:
         self._desk = desk
         self._authorization = authorization
         self._body = body
-        self._came = came
+        self.came = came
         self._answer = answer
         self._channel = ""
         self._over = False
@@ -111,7 +116,7 @@ class _Visit:
         bearer = judges.verify(bearer_token(self._authorization))
         asked = moderations.decode_moderation(self._body)
         self._channel = asked.channel
-        judges.judge(asked, bearer, self._tell, now - self._came)
+        judges.judge(asked, bearer, self._tell, now - self.came)
 
     def _refuse(self, error: OntimeError) -> None:
         self._leave(refusal(error, moderations.encode_error))

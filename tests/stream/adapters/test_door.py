@@ -76,6 +76,7 @@ class Judges:
     def __init__(self, backend: Backend, takes_s: Callable[[float], float]) -> None:
         self._backend = backend
         self._takes_s = takes_s
+        self.asked: list[str] = []
 
     def verify(self, token: str | None) -> Permissions:
         return NoTokens().verify(token)
@@ -88,6 +89,7 @@ class Judges:
     ) -> None:
         loop = cast(virtual.VirtualLoop, asyncio.get_running_loop())
         loop.spend(self._takes_s(waited_s))
+        self.asked += asked.texts
         self._backend.judge(asked, bearer, told, waited_s)
 
 
@@ -104,7 +106,8 @@ class Hall:
         limits = BackendLimits(texts_burst=1e9)
         backend = Backend(self.gate, Translator(bus, clock, "gw"), settings, clock, limits)
         self.room = Room()
-        self.desk = Desk(Judges(backend, takes_s), lambda: "1", self.room, clock)
+        self.judges = Judges(backend, takes_s)
+        self.desk = Desk(self.judges, lambda: "1", self.room, clock)
         self.state = ServerState()
         self.config = uvicorn.Config(_nothing, lifespan="off", log_config=None)
 
@@ -253,6 +256,18 @@ def test_a_request_that_waited_to_be_read_is_answered_at_once_by_the_policy() ->
         assert not result["late"]
 
     in_hall(test)
+
+
+def test_who_has_waited_long_is_next_and_then_the_newest() -> None:
+    async def test(hall: Hall) -> None:
+        await asyncio.sleep(1)
+        for name, came in (("old", 0.94), ("a", 1.0), ("b", 1.0), ("c", 1.0)):
+            door, _ = hall.open(came=partial(float, came))
+            door.data_received(request(name))
+        await asyncio.sleep(1)
+        assert hall.judges.asked == ["old", "c", "b", "a"]
+
+    in_hall(test, lambda waited_s: 0.004)
 
 
 READ_S, JUDGED_S, GIVEN_UP_S = 0.000_1, 0.001, 0.000_4
