@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stream.core import wire
 from stream.core.messages import Caption, Rung
 from stream.core.records import SAMPLE_RATE, AudioChunk, Log, Position, Record, Topic
+from workers.core.channel import Channel
 from workers.core.endpoint import GRID_SAMPLES
 from workers.core.jobs import Job
 from workers.core.pace import Pace, doubled
@@ -39,34 +39,6 @@ class CaptionLimits:
     progress_s: float = 1.0
 
 
-@dataclass(slots=True)
-class _Channel:
-    """A channel's audio: the first track is decoded, a later one waits behind a break.
-
-    `chunk` is the newest (it carries language and budget), `running` the job in the engine's
-    hands, `queued` a job that no newer one replaces. `foreseen`: at this sample the open segment
-    ends, or its end is to be made ready, unless speech goes on.
-    """
-
-    log: Log
-    chunk: AudioChunk
-    tracks: deque[Track] = field(default_factory=deque)
-    running: str = ""
-    queued: str = ""
-    quiet: bool = False
-    progressed: int = 0
-    foreseen: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.chunk.channel
-
-    @property
-    def stream(self) -> str:
-        track = self.tracks[0]
-        return f"{self.name}/{track.epoch}/{track.start}"
-
-
 class Captions:
     """Captions audio with a streaming engine that keeps a state for each track."""
 
@@ -82,7 +54,7 @@ class Captions:
         self._report = Report(owner, card.rungs[-1], screen)
         self._limits = limits or CaptionLimits()
         self._pace = Pace(doubled(self._limits.chunk_ms, self._limits.chunk_most_ms))
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, Channel] = {}
         self._resume: dict[str, tuple[Log, str, int]] = {}
         self._jobs = 0
 
@@ -91,7 +63,7 @@ class Captions:
         position = Position(record.log, record.offset)
         channel = self._channels.get(chunk.channel)
         if channel is None:
-            channel = self._channels[chunk.channel] = _Channel(record.log, chunk)
+            channel = self._channels[chunk.channel] = Channel(record.log, chunk)
         if self._is_behind(channel, chunk, now):
             return Outcome(closed=(position,))
         gaps = self._track_for(channel, chunk)
@@ -109,7 +81,8 @@ class Captions:
         channel.running, channel.queued = job.id, ""
         start, fresh = track.sent, track.fresh
         most_ms = self._limits.run_ms if channel.quiet else 2 * self._pace.chunk_ms
-        pcm = track.take(min(self._due(channel), most_ms * SAMPLE_RATE // 1000))
+        due = channel.due(self._pace.chunk_ms)
+        pcm = track.take(min(due, most_ms * SAMPLE_RATE // 1000))
         return Audio(
             stream=channel.stream,
             start=start,
@@ -117,6 +90,7 @@ class Captions:
             fresh=fresh,
             last=track.finishing,
             quiet=channel.quiet,
+            calm=self._pace.is_calm and not channel.quiet,
             chunk_ms=self._limits.chunk_most_ms if channel.quiet else self._pace.chunk_ms,
             language=channel.chunk.language,
             hotwords=self.catalogue.of(job.channel).hotwords,
@@ -139,7 +113,7 @@ class Captions:
         if track.finishing:
             return self._finish(channel, said + progress)
         closed = track.settle(answer.settled)
-        channel.quiet = channel.quiet and self._is_late(channel)
+        channel.quiet = channel.quiet and channel.is_late(self._limits.behind_s)
         return Outcome(said + progress, self._next_job(channel), closed)
 
     def expire(self, job: Job, now: float) -> Outcome:
@@ -149,7 +123,7 @@ class Captions:
         channel = self._channels.get(job.channel)
         if channel is None or channel.running:
             return NOTHING
-        channel.quiet = self._is_late(channel)
+        channel.quiet = channel.is_late(self._limits.behind_s)
         return Outcome(jobs=(self._job(channel, now + self._limits.patience_s, final=True),))
 
     def lost(self, now: float) -> Outcome:
@@ -197,28 +171,12 @@ class Captions:
     def statistics(self) -> Mapping[str, float]:
         return {"live_channels": len(self._channels)}
 
-    def _due(self, channel: _Channel) -> int:
-        """Samples that are worth a run."""
-        grid = self._pace.chunk_ms * SAMPLE_RATE // 1000
-        return channel.tracks[0].due(grid, channel.foreseen)
-
-    def _length(self, channel: _Channel) -> int:
-        """What a job is priced by: one chunk also where more waits, or it would be passed over for
-        cheaper ones, and the more the longer it waited.
-        """
-        due = max(1, self._due(channel))
-        return due if channel.quiet else min(due, self._pace.chunk_ms * SAMPLE_RATE // 1000)
-
-    def _is_late(self, channel: _Channel) -> bool:
-        return channel.tracks[0].pending > self._limits.behind_s * SAMPLE_RATE
-
-    def _is_behind(self, channel: _Channel, chunk: AudioChunk, now: float) -> bool:
+    def _is_behind(self, channel: Channel, chunk: AudioChunk, now: float) -> bool:
         """Audio that is not worth decoding any more; the chunk after it finds the gap."""
-        waiting = sum(track.pending for track in channel.tracks) / SAMPLE_RATE
         old = now - chunk.arrived > self._limits.lag_s
-        return (old or waiting > self._limits.lag_s) and not chunk.last
+        return (old or channel.waiting_s > self._limits.lag_s) and not chunk.last
 
-    def _track_for(self, channel: _Channel, chunk: AudioChunk) -> tuple[Publication, ...]:
+    def _track_for(self, channel: Channel, chunk: AudioChunk) -> tuple[Publication, ...]:
         """See to it that the last track is the one that this chunk goes on."""
         track = channel.tracks[-1] if channel.tracks else None
         if track is None or track.epoch != chunk.epoch:
@@ -250,9 +208,9 @@ class Captions:
         if chunk.last:
             track.complete_with(over=True)
 
-    def _next_job(self, channel: _Channel) -> tuple[Job, ...]:
+    def _next_job(self, channel: Channel) -> tuple[Job, ...]:
         track = channel.tracks[0]
-        enough = self._due(channel) or track.complete
+        enough = channel.due(self._pace.chunk_ms) or track.complete
         newest = track.newest
         if channel.running or channel.queued or not enough or newest is None:
             return ()
@@ -261,7 +219,7 @@ class Captions:
         deadline = newest.arrived + channel.chunk.budget_ms / 1000
         return (self._job(channel, deadline, final=track.complete),)
 
-    def _job(self, channel: _Channel, deadline: float, *, final: bool) -> Job:
+    def _job(self, channel: Channel, deadline: float, *, final: bool) -> Job:
         self._jobs += 1
         job_id = f"{channel.name}#{self._jobs}"
         channel.queued = job_id if final else ""
@@ -269,13 +227,13 @@ class Captions:
             id=job_id,
             channel=channel.name,
             deadline=deadline,
-            length=self._length(channel),
+            length=channel.length(self._pace.chunk_ms),
             rungs=self._card.rungs if self._pace.is_spare else self._card.rungs[:1],
             supersedes=channel.name,
             final=final,
         )
 
-    def _finish(self, channel: _Channel, publications: tuple[Publication, ...]) -> Outcome:
+    def _finish(self, channel: Channel, publications: tuple[Publication, ...]) -> Outcome:
         """The first track is done: go on with the next, or forget the channel."""
         stream = channel.stream
         closed = channel.tracks[0].skip()
@@ -288,7 +246,7 @@ class Captions:
         channel.progressed = channel.tracks[0].start
         return Outcome(publications, self._next_job(channel), closed, (stream,))
 
-    def _progress(self, channel: _Channel, upto: int) -> tuple[Publication, ...]:
+    def _progress(self, channel: Channel, upto: int) -> tuple[Publication, ...]:
         track = channel.tracks[0]
         over = track.finishing and track.over
         if not over and upto - channel.progressed < self._limits.progress_s * SAMPLE_RATE:
@@ -296,5 +254,5 @@ class Captions:
         channel.progressed = upto
         return (self._report.progress(channel.chunk, track, upto, over=over),)
 
-    def _gap(self, channel: _Channel, start: int, end: int, reason: str) -> Publication:
+    def _gap(self, channel: Channel, start: int, end: int, reason: str) -> Publication:
         return self._report.gap(channel.chunk, channel.tracks[0], start, end, reason)

@@ -38,6 +38,7 @@ class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
     `fresh`   the stream's state starts empty at `start`; else the audio joins what came before
     `last`    nothing follows: finish the open segment
     `quiet`   finals only: this audio is behind its time
+    `calm`    there is time to make partials better, which may cost several times as much
     `chunk_ms` how much audio to decode at a time: less is sooner, more is cheaper
     """
 
@@ -47,6 +48,7 @@ class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
     fresh: bool = False
     last: bool = False
     quiet: bool = False
+    calm: bool = False
     chunk_ms: int = 160
     language: str = "en"
     hotwords: tuple[str, ...] = ()

@@ -156,6 +156,15 @@ def test_an_engine_that_is_busy_all_the_time_is_asked_for_no_more_than_a_draft()
     assert offered[-1] is Rung.VERIFIED
 
 
+def test_better_partials_are_asked_for_while_it_is_calm() -> None:
+    reader = Reader()
+    for number in range(60):
+        reader.hear(number * CHUNK, CHUNK)
+        reader.run(began=number * 0.16, took_s=0.12 if number < 30 else 0.01)
+    calm = [question.calm for question in reader.asked]
+    assert (calm[0], calm[29], calm[-1]) == (True, False, True)
+
+
 def test_partials_and_finals_carry_what_the_protocol_says() -> None:
     reader = Reader()
     reader.hear(0, CHUNK)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 class Pace:
     """Less is sooner, more is cheaper. Goes to longer chunks when the engine is busy more than
-    `high` of the time, back below `low`; above `full` there is no time for better answers.
+    `high` of the time, back below `low`; above `full` there is no time for better answers, and
+    above `calm` none for better partials. Those take three times as long in all, so that they come
+    back below a third of it only.
 
     `lengths_ms` rise; a longer chunk takes about 0.6 of a shorter one's time, so that `low` must
     lie below half of `high`, or it would go to and fro. It stays for `window_s` at least.
@@ -18,12 +20,14 @@ class Pace:
         self,
         lengths_ms: Sequence[int],
         *,
+        calm: float = 0.5,
         full: float = 0.8,
         high: float = 0.9,
         low: float = 0.3,
         window_s: float = 2.0,
     ) -> None:
         self._lengths_ms = tuple(lengths_ms)
+        self._calm = calm
         self._full = full
         self._high = high
         self._low = low
@@ -33,6 +37,8 @@ class Pace:
         self._changed: float | None = None
         self.is_spare = True
         """There is time for a better answer."""
+        self.is_calm = True
+        """There is time for better partials too."""
 
     @property
     def chunk_ms(self) -> int:
@@ -50,6 +56,7 @@ class Pace:
             self._changed = began
         busy = self._busy(now)
         self.is_spare = busy <= self._full
+        self.is_calm = busy <= (self._calm if self.is_calm else self._calm / 3)
         if now - self._changed >= self._window_s:
             self._move(now, busy)
 

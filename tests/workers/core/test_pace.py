@@ -60,6 +60,24 @@ def test_better_answers_are_given_up_before_chunks_get_longer(busy: float, spare
     assert (pace.is_spare, pace.chunk_ms) == (spare, 160)
 
 
+@pytest.mark.parametrize(("busy", "calm"), [(0.45, True), (0.55, False)])
+def test_better_partials_are_given_up_first(busy: float, calm: bool) -> None:
+    pace = Pace(LENGTHS_MS)
+    drive(pace, {160: 0.16 * busy}, 10)
+    assert (pace.is_calm, pace.is_spare) == (calm, True)
+
+
+@pytest.mark.parametrize("streams", range(1, 20))
+def test_better_partials_that_cost_three_times_as_much_do_not_come_and_go(streams: int) -> None:
+    pace = Pace((160,))
+    changes = []
+    for tick in range(1_000):
+        took_s = streams * 0.007 * (3 if pace.is_calm else 1)
+        pace.tell(tick * 0.16, min(took_s, 0.16))
+        changes.append(pace.is_calm)
+    assert changes == sorted(changes, reverse=True)
+
+
 def test_better_answers_come_back_when_the_load_has_gone() -> None:
     pace = Pace((320,))
     drive(pace, {320: 0.3}, 10)

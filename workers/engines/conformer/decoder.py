@@ -2,7 +2,8 @@
 
 The draft hears chunks as short as the load allows, for partials. The second hearing takes all of
 the segment once it may have ended; finals are its words, so that they depend on the audio alone.
-Under load (rung `draft`) there is no second hearing.
+Where the machine is calm, partials are not the draft's words but a preview's, which come later and
+stay. Under load (rung `draft`) there is neither.
 """
 
 from __future__ import annotations
@@ -16,16 +17,11 @@ from msgspec.structs import replace
 
 from stream.core.messages import Rung, Word
 from stream.core.records import SAMPLE_RATE
-from workers.engines.conformer.encoder import Encoder, EncoderState
-from workers.engines.conformer.features import (
-    FRAME_MELS,
-    FRAME_SAMPLES,
-    MELS,
-    Floats,
-    LogMel,
-    Samples,
-)
+from workers.engines.conformer.encoder import Encoder
+from workers.engines.conformer.features import FRAME_SAMPLES, Floats, LogMel, Samples
+from workers.engines.conformer.hearing import Hearing
 from workers.engines.conformer.hotwords import HotwordMaker
+from workers.engines.conformer.preview import Preview
 from workers.engines.conformer.rescoring import Rescorer
 from workers.engines.conformer.second import SecondHearing
 from workers.engines.conformer.words import Beam, Path, Spoken, Vocabulary
@@ -41,29 +37,14 @@ errors (1,350 words of librispeech-test, 320 ms chunks).
 OVERLAP_S = 0.08
 """Where speech goes on, the draft's first word may begin so much too soon."""
 
+HELD_BACK_S = 0.4
+"""A preview's words show once so much has followed them."""
+
+SEARCHED_S = 1.6
+"""What a preview's search goes through at least; words before that stand until the final."""
+
 SILENCE = np.zeros(3 * FRAME_SAMPLES, np.int16)
 """Heard behind a segment: the network is up to 200 ms behind, and an end is likely sooner."""
-
-
-@dataclass(slots=True)
-class Hearing:
-    """The way through a segment as it comes: mels that wait, what the encoder remembers, and the
-    search.
-    """
-
-    beam: Beam
-    state: EncoderState
-    waiting: Floats = field(default_factory=lambda: np.empty((0, MELS), np.float32))
-    scores: list[Floats] = field(default_factory=list)
-
-    @property
-    def frames(self) -> int:
-        """Frames that wait."""
-        return len(self.waiting) // FRAME_MELS
-
-    def take(self, frames: int) -> Floats:
-        chunk, self.waiting = np.split(self.waiting, [frames * FRAME_MELS])
-        return chunk
 
 
 class Said(NamedTuple):
@@ -78,13 +59,15 @@ class Utterance:
     """A segment in the decoder's hands; `rest` are samples that don't fill a frame yet.
 
     `rested`: it may have ended here, and nothing has come since; `said` is then what was said.
-    `past`: words heard again where it last might have ended; the draft goes on from `past_s`,
-    seconds of the epoch. `is_quiet`: nobody reads partials.
+    `past`: words heard again, in a preview or where it last might have ended; the draft goes on
+    from `past_s`, seconds of the epoch. `is_quiet`: nobody reads partials; `is_calm`: there is time
+    for previews.
     """
 
     start: int
     draft: Hearing
     second: SecondHearing = field(default_factory=SecondHearing)
+    preview: Preview = field(default_factory=Preview)
     tail: Samples = field(default_factory=lambda: LogMel.START)
     rest: Samples = field(default_factory=lambda: np.empty(0, np.int16))
     rested: bool = False
@@ -94,12 +77,25 @@ class Utterance:
     chunk: int = 4
     rung: Rung = Rung.DRAFT
     is_quiet: bool = False
+    is_calm: bool = False
     hotwords: tuple[str, ...] = ()
 
     @property
     def heard_s(self) -> float:
         """Where what has been listened to ends, in seconds of the epoch."""
-        return self.start / SAMPLE_RATE + self.second.frames / FRAMES_PER_SECOND
+        return self.second_of(self.second.frames)
+
+    def second_of(self, frame: int) -> float:
+        return self.start / SAMPLE_RATE + frame / FRAMES_PER_SECOND
+
+    def frame_of(self, second: float) -> int:
+        """The segment's frame that begins at this second of the epoch."""
+        return round((second - self.start / SAMPLE_RATE) * FRAMES_PER_SECOND)
+
+    def stand(self, words: Sequence[Word]) -> None:
+        """These words are shown, and the draft goes on behind them."""
+        self.past = words
+        self.past_s = words[-1].end - OVERLAP_S if words else 0.0
 
 
 class ConformerDecoder:
@@ -133,6 +129,9 @@ class ConformerDecoder:
         state.hotwords = audio.hotwords
         state.rung = rung
         state.is_quiet = audio.quiet and rung is not Rung.DRAFT
+        was_calm, state.is_calm = state.is_calm, audio.calm and rung is not Rung.DRAFT
+        if state.is_calm and not was_calm:
+            state.stand(self._drafted(state))
 
     def step(self, states: Sequence[Utterance], audio: Sequence[Samples]) -> None:
         for state, samples in zip(states, audio, strict=True):
@@ -140,7 +139,7 @@ class ConformerDecoder:
                 state.rested, state.said = False, None
             self._listen(state, np.concatenate((state.rest, samples)))
         wanted = [state for state in states if not state.is_quiet]
-        self._hear([(state.draft, state.chunk, state.chunk) for state in wanted])
+        self._hear([(state.draft, state.chunk, self._least(state)) for state in wanted])
         for state in states:
             if state.rung is not Rung.DRAFT:
                 state.second.hear_blocks(self._encoder)
@@ -154,11 +153,10 @@ class ConformerDecoder:
                 state.past, state.past_s = words_of(state, state.said), state.heard_s - OVERLAP_S
 
     def read(self, state: Utterance) -> Sequence[Word]:
-        """The draft, behind what has been heard again."""
-        if state.said:
-            return state.past
-        draft = words_of(state, Said(state.draft.beam.best(), state.draft.scores))
-        return [*state.past, *(word for word in draft if word.start >= state.past_s)]
+        """The draft, behind what has been heard again; while it is calm, only the latter."""
+        if state.is_calm and not state.rested and state.preview.is_due:
+            self._look(state)
+        return state.past if state.said or state.is_calm else self._drafted(state)
 
     def end(self, state: Utterance) -> Sequence[Word]:
         if not state.rested:
@@ -176,6 +174,36 @@ class ConformerDecoder:
         state.rest = samples[whole:]
         state.draft.waiting = np.concatenate((state.draft.waiting, mels))
         state.second.listen(mels)
+        state.preview.listen(mels)
+
+    def _least(self, state: Utterance) -> int:
+        """Frames that the draft waits for: a preview puts it off, so that no run has both."""
+        return state.chunk * (2 if state.is_calm and state.preview.is_due else 1)
+
+    def _drafted(self, state: Utterance) -> list[Word]:
+        draft = words_of(state, Said(state.draft.beam.best(), state.draft.scores))
+        return [*state.past, *(word for word in draft if word.start >= state.past_s)]
+
+    def _look(self, state: Utterance) -> None:
+        """Hear the latest again, with what followed it; words near the end wait for more."""
+        state.preview.hear(self._encoder, state.draft.state)
+        known_s = state.second_of(state.preview.begin)
+        past_s = state.past[-1].end if state.past else 0.0
+        kept_s = max(state.heard_s - SEARCHED_S, known_s)
+        kept = [word for word in state.past if word.end <= kept_s]
+        fresh = self._searched(state, kept, state.past[len(kept) :])
+        upto_s = max(state.heard_s - HELD_BACK_S, past_s)
+        state.stand([*kept, *(word for word in fresh if word.end <= upto_s)])
+
+    def _searched(
+        self, state: Utterance, kept: Sequence[Word], shown: Sequence[Word]
+    ) -> list[Word]:
+        """The words that a preview hears behind `kept`, where `shown` stands now."""
+        begin, scores = state.preview.since(state.frame_of(kept[-1].end) if kept else 0)
+        beam = self._vocabulary.beam()
+        beam.step(scores)
+        path = self._close(beam, _capitals(kept), _capitals(shown))
+        return words_of(state, self._with_hotwords(state, Said(path, [scores])), begin)
 
     def _say(self, state: Utterance) -> Said:
         if state.rung is not Rung.DRAFT:
@@ -191,10 +219,10 @@ class ConformerDecoder:
             beam.step(each)
         return self._with_hotwords(state, Said(self._close(beam), scores))
 
-    def _close(self, beam: Beam) -> Path:
+    def _close(self, beam: Beam, before: Sequence[str] = (), shown: Sequence[str] = ()) -> Path:
         if self._rescorer is None:
             return beam.close()
-        return self._rescorer.choose(beam.close_with(self._rescorer.most))
+        return self._rescorer.choose(beam.close_with(self._rescorer.most), before, shown)
 
     def _with_hotwords(self, state: Utterance, said: Said) -> Said:
         if not state.hotwords:
@@ -223,10 +251,12 @@ def joined(scores: Sequence[Floats]) -> Floats:
     return np.concatenate(scores) if scores else np.empty((0, 1), np.float32)
 
 
-def words_of(state: Utterance, said: Said) -> list[Word]:
-    """Words with their times in the epoch; lower case, but hotwords as their channel has them."""
+def words_of(state: Utterance, said: Said, begin: int = 0) -> list[Word]:
+    """Words with their times in the epoch; lower case, but hotwords as their channel has them.
+    What was said begins at the segment's frame `begin`.
+    """
     path, scores = said.path, joined(said.scores)
-    offset = state.start / SAMPLE_RATE
+    offset = state.second_of(begin)
     return [
         Word(
             word=spoken.text if spoken.hot else spoken.text.lower(),
@@ -236,6 +266,10 @@ def words_of(state: Utterance, said: Said) -> list[Word]:
         )
         for spoken in path.words
     ]
+
+
+def _capitals(words: Sequence[Word]) -> list[str]:
+    return [word.word.upper() for word in words]
 
 
 def confidence_of(spoken: Spoken, path: Path, scores: Floats) -> float:

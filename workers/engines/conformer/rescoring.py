@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path as FilePath
 
 import numpy as np
@@ -26,6 +27,12 @@ MARK = 0
 
 MOST_PIECES = 95
 """Of a text, as in training; where one is longer the beam's order stands."""
+
+MOST_BEFORE = 20
+"""Words before a text that are read with it."""
+
+KEPT = 1.0
+"""What a word is worth that stands already, in nats."""
 
 MOST_NODES = 512
 """Of a tree: texts that no longer fit are not candidates. It bounds the time of a run."""
@@ -108,9 +115,13 @@ class Rescorer:
         """Candidates that are worth looking at."""
         return self._settings.candidates
 
-    def choose(self, candidates: Sequence[Candidate]) -> Path:
-        """The likeliest of `candidates`, which come best first and are not empty."""
-        tree = self._tree(candidates)
+    def choose(
+        self, candidates: Sequence[Candidate], before: Sequence[str] = (), shown: Sequence[str] = ()
+    ) -> Path:
+        """The likeliest of `candidates`, which come best first and are not empty, behind the words
+        `before`; each word with which it keeps the beginning of `shown` counts for it.
+        """
+        tree = self._tree(candidates, before[-MOST_BEFORE:])
         if len(tree.texts) < 2:
             return candidates[0].path
         kept, weights = candidates[: len(tree.texts)], self._settings
@@ -118,12 +129,14 @@ class Rescorer:
         likely = np.array([each.likelihood for each in kept])
         scores = sounds + weights.ngram * likely
         scores = scores + weights.neural * self._language_model.score(tree)
+        scores = scores + KEPT * np.array([_agreed(each.path, shown) for each in kept])
         return kept[int(scores.argmax())].path
 
-    def _tree(self, candidates: Sequence[Candidate]) -> PieceTree:
+    def _tree(self, candidates: Sequence[Candidate], before: Sequence[str] = ()) -> PieceTree:
         """Of as many candidates as fit; of none where one is too long."""
         tree = PieceTree()
-        texts = self._language_model.encode([each.text for each in candidates])
+        whole = [" ".join((*before, each.text)) for each in candidates]
+        texts = self._language_model.encode(whole)
         if max(map(len, texts), default=0) > MOST_PIECES:
             return tree
         for pieces in texts:
@@ -131,6 +144,12 @@ class Rescorer:
                 break
             tree.add(pieces)
         return tree
+
+
+def _agreed(path: Path, shown: Sequence[str]) -> int:
+    """How many words of `shown` the path begins with."""
+    pairs = zip(path.words, shown, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0].text == pair[1], pairs))
 
 
 def make_rescorer(model: Model) -> Rescorer | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ import pytest
 from stream.core.messages import Rung
 from tests.support.captions import encoder, model, rescorer, vocabulary
 from tests.support.speech import DEMO, read_recording, read_speech
+from workers.core.stability import common_prefix
 from workers.engines.conformer.decoder import ConformerDecoder, Utterance
 from workers.engines.conformer.engine import CARD, rules_of
 from workers.engines.conformer.hotwords import HotwordMaker
@@ -45,8 +46,11 @@ def hear(
     chunk_ms: int = 320,
     hotwords: tuple[str, ...] = (),
     quiet: bool = False,
+    calm: Callable[[int], bool] = lambda _: False,
 ) -> list[Heard]:
-    """Answers to a recording that comes in pieces of `cut` samples, from sample `start` on."""
+    """Answers to a recording that comes in pieces of `cut` samples, from sample `start` on; whether
+    it is `calm` is asked of each piece's first sample.
+    """
     end = len(pcm) // 2
     return [
         engine.run(
@@ -59,6 +63,7 @@ def hear(
                     fresh=begin == start,
                     last=begin + cut >= end,
                     quiet=quiet,
+                    calm=calm(begin),
                     chunk_ms=chunk_ms,
                     hotwords=hotwords,
                 )
@@ -178,6 +183,63 @@ def test_where_nobody_reads_partials_the_finals_are_the_same(
     engine: SegmentingRecogniser[Utterance], heard: list[Heard]
 ) -> None:
     assert finals(hear(engine, 32_000, quiet=True)) == finals(heard)
+
+
+def partials_of(heard: Iterable[Heard]) -> list[Hypothesis]:
+    return [said for answer in heard for said in answer.hypotheses if not said.final]
+
+
+def withdrawn(heard: Iterable[Heard]) -> int:
+    """Words that were shown and did not stay, and all behind them."""
+    segments: dict[int, list[list[str]]] = {}
+    for answer in heard:
+        for said in answer.hypotheses:
+            segments.setdefault(said.start, []).append(said.text.split())
+    steps = [pair for texts in segments.values() for pair in pairwise(texts)]
+    return sum(len(before) - common_prefix([before, after]) for before, after in steps)
+
+
+@pytest.mark.parametrize("cut", [2_560, 5_120])
+def test_where_it_is_calm_the_finals_are_the_same(
+    engine: SegmentingRecogniser[Utterance], heard: list[Heard], cut: int
+) -> None:
+    assert finals(hear(engine, cut, calm=lambda _: True)) == finals(heard)
+    turns = hear(engine, cut, calm=lambda begin: begin // 16_000 % 2 == 0)
+    assert finals(turns) == finals(heard)
+
+
+def test_where_it_is_calm_fewer_words_are_withdrawn(
+    engine: SegmentingRecogniser[Utterance],
+) -> None:
+    drafted, previewed = 0, 0
+    for path in sorted(DEMO.glob("*.opus"))[:3]:
+        pcm = read_recording(path).tobytes()
+        drafted += withdrawn(hear(engine, 2_560, pcm=pcm, chunk_ms=160))
+        calm = hear(engine, 2_560, pcm=pcm, chunk_ms=160, calm=lambda _: True)
+        previewed += withdrawn(calm)
+        longest = max(len(said.words) for said in partials_of(calm))
+        assert longest > 0.6 * max(len(said.words) for said in finals(calm))
+    assert previewed < drafted / 2
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_when_the_calm_ends_and_comes_back_what_was_shown_stands(
+    engine: SegmentingRecogniser[Utterance], first: int
+) -> None:
+    turns = hear(engine, 2_560, chunk_ms=160, calm=lambda at: at // 32_000 % 2 == first)
+    for said in partials_of(turns):
+        times = [(word.start, word.end) for word in said.words]
+        assert times == sorted(times)
+    calm = [partial.text for partial in partials_of(turns)]
+    assert all(len(after) > len(before) // 2 for before, after in pairwise(calm) if after)
+
+
+def test_a_name_that_is_waited_for_is_in_previews_too(
+    engine: SegmentingRecogniser[Utterance],
+) -> None:
+    pcm = read_recording(DEMO / "3664-178355-0018.opus").tobytes()
+    heard = hear(engine, 2_560, pcm=pcm, chunk_ms=160, hotwords=("Comstock",), calm=lambda _: True)
+    assert any("Comstock" in said.text for said in partials_of(heard))
 
 
 def test_partials_go_on_behind_words_that_were_heard_again(
