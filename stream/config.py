@@ -104,7 +104,7 @@ class Config(Struct, frozen=True, kw_only=True):
     outbox_s: Rate = 30.0
     publish_ahead_s: Rate = 10.0
     closing_s: Rate = 30.0
-    gate_guard_ms: Milliseconds = 15.0
+    gate_guard_ms: Milliseconds = 25.0
     gate_pending: Count = 4_096
     http_texts_per_s: Rate = 2_000
     http_texts_burst: Rate = 10_000

@@ -36,7 +36,7 @@ class GateLimits(NamedTuple):
     the oldest is forgotten, so that its repeat would be judged anew.
     """
 
-    guard_ms: float = 15.0
+    guard_ms: float = 25.0
     pending: int = 4_096
     settled: int = 20_000
 

@@ -171,7 +171,7 @@ def test_requests_in_a_row_are_answered_one_after_the_other() -> None:
         await asyncio.sleep(1)
         assert [status for status, _ in wire.answers()] == [200, 200, 200]
         # what waits behind another of its connection is late, and told at once
-        assert wire.times == pytest.approx([0.085] * 3)
+        assert wire.times == pytest.approx([0.075] * 3)
 
     in_hall(test)
 

@@ -73,9 +73,9 @@ def test_silence_is_answered_by_the_policy(fallback: Fallback, action: Action) -
     posts = make_posts(fallback)
     posts.ask(gate(budget_ms=100), ME, 0.0)
     due = posts.next_due()
-    assert due == pytest.approx(0.085)
-    assert posts.expire(0.084) == []
-    (answer,) = told(posts.expire(0.085))
+    assert due == pytest.approx(0.075)
+    assert posts.expire(0.074) == []
+    (answer,) = told(posts.expire(0.075))
     assert answer.action is action
     assert answer.degraded
     assert answer.rung is Rung.REPEAT
@@ -106,7 +106,7 @@ def test_the_budget_counts_from_the_arrival() -> None:
     posts = make_posts()
     job = job_in(posts.ask(gate(budget_ms=100), ME, 5.0, 4.96))
     assert job.arrived == 4.96
-    assert posts.next_due() == pytest.approx(4.96 + 0.085)
+    assert posts.next_due() == pytest.approx(4.96 + 0.075)
 
 
 def test_a_timer_that_rings_too_late_says_so() -> None:
