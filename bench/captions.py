@@ -30,11 +30,14 @@ ENGINES = ("conformer", "pocketsphinx")
 PAUSE = np.zeros(SAMPLE_RATE // 2, np.int16)
 
 
-async def live(engine: str, streams: int, seconds: float, chunk_ms: int) -> dict[str, Any]:
+async def live(
+    engine: str, streams: int, seconds: float, chunk_ms: int, steady: bool
+) -> dict[str, Any]:
     """Figures of `streams` channels side by side; chunks as the load has it, or of `chunk_ms`."""
     recordings = [read_recording(path) for path in sorted(DEMO.glob("*.opus"))]
     programmes = [programme_of(turn(recordings, first, seconds)) for first in range(streams)]
-    captions = {"chunk_ms": chunk_ms, "chunk_most_ms": chunk_ms} if chunk_ms else {}
+    fixed = {"chunk_ms": chunk_ms, "chunk_most_ms": chunk_ms} if chunk_ms else {}
+    captions = {"steady": steady, **fixed}
     async with running(Stack(engines={"captions": engine}, captions=captions)) as address:
         channels = await broadcast(address.url, programmes)
     return judge(channels)
@@ -170,7 +173,9 @@ async def main(arguments: argparse.Namespace) -> None:
     figures: dict[str, Any] = {}
     for name in arguments.engines.split(","):
         for streams in map(int, filter(None, arguments.streams.split(","))):
-            found = await live(name, streams, arguments.seconds, arguments.live_chunk_ms)
+            found = await live(
+                name, streams, arguments.seconds, arguments.live_chunk_ms, arguments.steady
+            )
             figures[f"{name}_live_{streams}"] = found
             for figure, value in found.items():
                 told = value if isinstance(value, dict) else {"": value}
@@ -206,6 +211,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--streams", default="1", help="live channels side by side, by commas")
     parser.add_argument("--seconds", type=float, default=60.0, help="audio of each channel")
     parser.add_argument("--live-chunk-ms", type=int, default=0, help="0: as the load has it")
+    parser.add_argument("--steady", action="store_true", help="live partials seldom taken back")
     parser.add_argument("--data", type=Path, help="the data folder, for word errors")
     parser.add_argument("--sets", default="librispeech-test,commonvoice-test", help="by commas")
     parser.add_argument("--every", type=int, default=1, help="every n-th recording of a set")

@@ -140,7 +140,7 @@ class Core:
 
 
 def carried(
-    engine: Engine, streams: int, seconds: float, chunk_ms: int, stall_s: float
+    engine: Engine, streams: int, seconds: float, stall_s: float, limits: CaptionLimits
 ) -> dict[str, Any]:
     """Figures of so many streams, each 1/streams of a chunk of 320 ms behind the one before it."""
     recordings = [read_recording(path) for path in sorted(DEMO.glob("*.opus"))]
@@ -151,7 +151,6 @@ def carried(
     channels = [
         Channel(each, began=0.32 * number / streams) for number, each in enumerate(programmes)
     ]
-    limits = CaptionLimits(**{"chunk_ms": chunk_ms, "chunk_most_ms": chunk_ms} if chunk_ms else {})
     role = Captions(engine.card, "bench", limits)
     core = Core(engine, role, Schedule(LatencyProfile(), limits_of(engine.card)), channels, stall_s)
     core.play([each for number, c in enumerate(channels) for each in arrivals(number, c)])
@@ -194,14 +193,15 @@ def main() -> None:
     parser.add_argument("--streams", default="30,40,50", help="by commas")
     parser.add_argument("--seconds", type=float, default=30.0, help="audio of each stream")
     parser.add_argument("--chunk-ms", type=int, default=320, help="0: as the load has it")
+    parser.add_argument("--steady", action="store_true", help="partials seldom taken back")
     parser.add_argument("--stall-ms", type=float, default=0, help="lost in every five seconds")
     arguments = parser.parse_args()
     engine = make_engine(find_engine(arguments.engine, "captions").factory, {})
+    fixed = {"chunk_ms": arguments.chunk_ms, "chunk_most_ms": arguments.chunk_ms}
+    limits = CaptionLimits(steady=arguments.steady, **(fixed if arguments.chunk_ms else {}))
     figures: dict[str, Any] = {}
     for streams in map(int, arguments.streams.split(",")):
-        found = carried(
-            engine, streams, arguments.seconds, arguments.chunk_ms, arguments.stall_ms / 1000
-        )
+        found = carried(engine, streams, arguments.seconds, arguments.stall_ms / 1000, limits)
         figures[str(streams)] = found
         for figure, value in found.items():
             told = value if isinstance(value, dict) else {"": value}

@@ -24,14 +24,16 @@ NOTHING = Outcome()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionLimits:
     """`chunk_ms`: least audio worth a run, and under load its double and its fourfold up to
-    `chunk_most_ms`; `run_ms`: most audio in one run without partials, and with them two chunks;
-    `lag_s`: audio older than this is skipped, with a gap; `behind_s`: waiting audio above which
-    partials are left out; `patience_s`: the deadline of audio that has none any more, which is to
-    be decoded all the same; `progress_s`: audio between two progress records.
+    `chunk_most_ms`; `steady`: partials come 0.4 s later and are seldom taken back, while the
+    machine has time for it; `run_ms`: most audio in one run without partials, and with them two
+    chunks; `lag_s`: audio older than this is skipped, with a gap; `behind_s`: waiting audio above
+    which partials are left out; `patience_s`: the deadline of audio that has none any more, which
+    is to be decoded all the same; `progress_s`: audio between two progress records.
     """
 
     chunk_ms: int = 160
     chunk_most_ms: int = 640
+    steady: bool = False
     run_ms: int = 2_000
     lag_s: float = 60.0
     behind_s: float = 1.0
@@ -90,7 +92,7 @@ class Captions:
             fresh=fresh,
             last=track.finishing,
             quiet=channel.quiet,
-            calm=self._pace.is_calm and not channel.quiet,
+            calm=self._limits.steady and self._pace.is_calm and not channel.quiet,
             chunk_ms=self._limits.chunk_most_ms if channel.quiet else self._pace.chunk_ms,
             language=channel.chunk.language,
             hotwords=self.catalogue.of(job.channel).hotwords,

@@ -30,6 +30,9 @@ Download = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="The protocol's object, one a line.")]
 Chunk = Annotated[int, typer.Option(min=40, max=10_000, help="Least audio decoded at once.")]
+Steady = Annotated[
+    bool, typer.Option("--steady", help="Show words 0.4 s later and take far fewer back.")
+]
 Budget = Annotated[
     int | None,
     typer.Option("--budget-ms", min=10, max=60_000, help="Milliseconds allowed; else no limit."),
@@ -49,11 +52,13 @@ def up_(
     moderation: Engine = "",
     translation: Engine = "",
     chunk_ms: Chunk = 160,
+    steady: Steady = False,
     policy: Policy = "",
     allow_download: Download = False,
     config: ConfigFile = None,
 ) -> None:
     """Serve everything from one process on one machine; engines run in processes of their own."""
+    from workers.captions import CaptionLimits
     from workers.up import up
 
     given = {"kafka": kafka, "host": host, "http_host": host, "port": port, "http_port": http_port}
@@ -64,7 +69,8 @@ def up_(
         "translation": translation,
     }
     _fetch(allow_download, *engines.values())
-    run_to_end(up(settings, engines, chunk_ms=chunk_ms, demo=demo))
+    limits = CaptionLimits(chunk_ms=chunk_ms, steady=steady)
+    run_to_end(up(settings, engines, limits=limits, demo=demo))
 
 
 @app.command(epilog="Example: ontime worker captions --kafka 127.0.0.1:9092")
@@ -74,16 +80,19 @@ def worker(
     engine: Engine = "",
     member: Annotated[str, typer.Option(help="Its place in the group; one each, kept.")] = "",
     chunk_ms: Chunk = 160,
+    steady: Steady = False,
     allow_download: Download = False,
     config: ConfigFile = None,
 ) -> None:
     """Do one task for gateways elsewhere, as one of a group."""
+    from workers.captions import CaptionLimits
     from workers.up import make_service, work
 
     settings = load(config, kafka=kafka)
     demand_broker(settings)
     _fetch(allow_download, engine)
-    service = make_service(task, engine, member=member, chunk_ms=chunk_ms)
+    limits = CaptionLimits(chunk_ms=chunk_ms, steady=steady)
+    service = make_service(task, engine, limits, member=member)
     run_to_end(work(settings, service))
 
 

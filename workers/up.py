@@ -25,7 +25,9 @@ TASKS: tuple[Task, ...] = ("captions", "moderation", "translation")
 NODE = socket.gethostname()
 
 
-async def up(config: Config, engines: Mapping[Task, str], *, chunk_ms: int, demo: bool) -> None:
+async def up(
+    config: Config, engines: Mapping[Task, str], *, limits: CaptionLimits, demo: bool
+) -> None:
     """Serve until cancelled; the address is told once all engines are warm.
 
     Raises what `serving`, the engines or the bus raise.
@@ -39,7 +41,7 @@ async def up(config: Config, engines: Mapping[Task, str], *, chunk_ms: int, demo
         begun = {task: asyncio.Event() for task in TASKS}
         for task in TASKS:
             member = f"{task}-{NODE}-{served.port}"
-            service = make_service(task, engines.get(task, ""), member=member, chunk_ms=chunk_ms)
+            service = make_service(task, engines.get(task, ""), limits, member=member)
             running = service.run(bus, clock, _watch(served, task, begun[task]))
             tasks.create_task(running, name=f"worker: {task}")
         for event in begun.values():
@@ -58,13 +60,13 @@ async def work(config: Config, service: Service) -> None:
         await service.run(bus, clock)
 
 
-def make_service(task: Task, engine: str, *, member: str = "", chunk_ms: int = 160) -> Service:
+def make_service(task: Task, engine: str, limits: CaptionLimits, *, member: str = "") -> Service:
     return Service(
         task=task,
         engine=engine,
         member=member or f"{task}-{NODE}",
         life=secrets.token_hex(6),
-        limits=CaptionLimits(chunk_ms=chunk_ms),
+        limits=limits,
     )
 
 

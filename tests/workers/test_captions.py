@@ -156,13 +156,14 @@ def test_an_engine_that_is_busy_all_the_time_is_asked_for_no_more_than_a_draft()
     assert offered[-1] is Rung.VERIFIED
 
 
-def test_better_partials_are_asked_for_while_it_is_calm() -> None:
-    reader = Reader()
+@pytest.mark.parametrize("steady", [True, False])
+def test_who_wants_steady_partials_has_them_while_it_is_calm(steady: bool) -> None:
+    reader = Reader(CaptionLimits(steady=steady))
     for number in range(60):
         reader.hear(number * CHUNK, CHUNK)
         reader.run(began=number * 0.16, took_s=0.12 if number < 30 else 0.01)
     calm = [question.calm for question in reader.asked]
-    assert (calm[0], calm[29], calm[-1]) == (True, False, True)
+    assert (calm[0], calm[29], calm[-1]) == (steady, False, steady)
 
 
 def test_partials_and_finals_carry_what_the_protocol_says() -> None:

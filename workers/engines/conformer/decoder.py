@@ -2,8 +2,8 @@
 
 The draft hears chunks as short as the load allows, for partials. The second hearing takes all of
 the segment once it may have ended; finals are its words, so that they depend on the audio alone.
-Where the machine is calm, partials are not the draft's words but a preview's, which come later and
-stay. Under load (rung `draft`) there is neither.
+Where steady partials are wanted and the machine is calm, they are not the draft's words but a
+preview's, which come later and stay. Under load (rung `draft`) there is neither.
 """
 
 from __future__ import annotations
