@@ -19,6 +19,10 @@ TINY = (
 )
 
 
+#: A second teacher, which is the better one (README.md).
+WIDE = (
+    "--width 512 --heads 8 --encoder-inner 2048 --decoder-inner 2048 --dropout 0.3 --peak-rate 8e-4"
+)
 LEARNING = ("teacher", "student")
 
 
@@ -27,6 +31,7 @@ def add_all(steps: "Steps") -> None:
     made.add_argument("--data", type=Path, required=True, help="the data folder")
     made.add_argument("--tiny", action="store_true", help="a small network, to try the way")
     made.add_argument("--teacher-seconds", type=float, default=420.0)
+    made.add_argument("--wide-seconds", type=float, default=0.0, help="of a second, wider teacher")
     made.add_argument("--student-seconds", type=float, default=420.0)
     made.add_argument("--distil-seconds", type=float, default=300.0, help="at most")
     add_real(made)
@@ -43,7 +48,21 @@ def add_all(steps: "Steps") -> None:
 def _all(arguments: argparse.Namespace) -> None:
     """Runs the other commands as they would be typed."""
     a = arguments
-    size = [*(TINY.split() if a.tiny else []), "--pieces", str(a.pieces)]
+    steps = _typed(a)
+    last = [name for name, _ in steps].index(a.until)
+    for name, typed in steps[: last + 1]:
+        done = a.work / f"{name}.done"
+        if not done.exists():
+            print(f"== {name}", flush=True)
+            command = [typed[0], "--work", str(a.work), *typed[1:]]
+            _insist(command, a.work / name, _processes(typed[0], a.device))
+            done.touch()
+
+
+def _typed(a: argparse.Namespace) -> list[tuple[str, list[str]]]:
+    """Each step's name, and its command with options."""
+    pieces = ["--pieces", str(a.pieces)]
+    size = [*(TINY.split() if a.tiny else []), *pieces]
     device = ["--device", a.device]
     more = [
         *(["--tokens", str(a.tokens)] if a.tokens else []),
@@ -52,24 +71,28 @@ def _all(arguments: argparse.Namespace) -> None:
     limit = ["--limit", str(a.limit)] if a.limit else []
     real = [] if a.real is None else ["--real", str(a.real)]
     data = ["--data", str(a.data)]
-    steps: list[tuple[str, list[str]]] = [
-        ("prepare", [*data, "--english", str(a.english), "--pieces", str(a.pieces), *limit]),
-        ("teacher", ["--seconds", str(a.teacher_seconds), *size, *device, *more]),
-        ("distil", ["--seconds", str(a.distil_seconds), *device]),
-        ("student", ["--seconds", str(a.student_seconds), *size, *device, *more, *real]),
-        ("hypotheses", device),
-        ("score", []),
-        ("export", []),
-        ("measure", [*data, "--texts", str(a.texts)]),
+    teachers = [str(a.work / name) for name in ("teacher", "teacher-wide")]
+    wide: list[tuple[str, list[str]]] = []
+    if a.wide_seconds:
+        seconds = ["--seconds", str(a.wide_seconds)]
+        size_wide = [*(TINY if a.tiny else WIDE).split(), *pieces]
+        typed = ["teacher", "--out", teachers[1], *seconds, *size_wide, *device]
+        wide = [("teacher-wide", typed)]
+    together = [f"--teacher={teacher}" for teacher in teachers[: 1 + len(wide)]]
+    return [
+        ("prepare", ["prepare", *data, "--english", str(a.english), *pieces, *limit]),
+        ("teacher", ["teacher", "--seconds", str(a.teacher_seconds), *size, *device, *more]),
+        *wide,
+        ("distil", ["distil", *together, "--seconds", str(a.distil_seconds), *device]),
+        (
+            "student",
+            ["student", "--seconds", str(a.student_seconds), *size, *device, *more, *real],
+        ),
+        ("hypotheses", ["hypotheses", *device]),
+        ("score", ["score"]),
+        ("export", ["export"]),
+        ("measure", ["measure", *data, "--texts", str(a.texts)]),
     ]
-    last = [name for name, _ in steps].index(a.until)
-    for name, typed in steps[: last + 1]:
-        done = a.work / f"{name}.done"
-        if not done.exists():
-            print(f"== {name}", flush=True)
-            command = [name, "--work", str(a.work), *typed]
-            _insist(command, a.work / name, _processes(name, a.device))
-            done.touch()
 
 
 def _processes(name: str, device: str) -> int:

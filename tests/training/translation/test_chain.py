@@ -61,3 +61,21 @@ def test_the_share_of_real_pairs_reaches_the_student(
     arguments.run(arguments)
     assert typed["student"][-2:] == ["--real", "1.0"]
     assert typed["distil"][-4:] == ["--seconds", "300.0", "--device", "cpu"]
+
+
+def test_a_second_teacher_is_asked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[list[str], Path]] = []
+    monkeypatch.setattr(chain, "_insist", lambda given, out, _: ran.append((given, out)))
+    parser = argparse.ArgumentParser()
+    chain.add_all(parser.add_subparsers())
+    whole = ["all", "--data", "d", "--work", str(tmp_path), "--device", "cpu"]
+    arguments = parser.parse_args([*whole, "--until", "distil", "--wide-seconds", "60"])
+    arguments.run(arguments)
+    _, (first, at), (second, beside), (distil, _) = ran
+    assert (first[0], second[0], distil[0]) == ("teacher", "teacher", "distil")
+    assert "--out" not in first
+    assert second[second.index("--out") + 1] == str(beside)
+    assert [each for each in distil if each.startswith("--teacher=")] == [
+        f"--teacher={at}",
+        f"--teacher={beside}",
+    ]
