@@ -4,7 +4,7 @@ import json
 import lzma
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,11 +64,21 @@ class Texts:
 
 
 class LmTrainer:
+    """`now` tells seconds: the learning rate follows them."""
+
     def __init__(
-        self, shape: LmShape, recipe: LmRecipe, data: Path, out: Path, device: torch.device
+        self,
+        shape: LmShape,
+        recipe: LmRecipe,
+        data: Path,
+        out: Path,
+        device: torch.device,
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self.began = time.monotonic()
+        self._now = now
+        self.began = now()
         self._recipe, self._out, self._device = recipe, out, device
         self._texts = Texts(data, recipe, shape.longest, device)
         self._held = json.loads((data / "held.json").read_text("ascii"))
@@ -86,15 +96,15 @@ class LmTrainer:
     def run(self, seconds: float) -> None:
         """Trains until `seconds` after the start; writes weights as it goes, and at the end."""
         loss = self._learn(0.0)
-        first, saved = time.monotonic(), time.monotonic()
+        first, saved = self._now(), self._now()
         length = max(seconds - (first - self.began), 1.0)
         with suppress(KeyboardInterrupt):
-            while (share := (time.monotonic() - first) / length) < 1:
+            while (share := (self._now() - first) / length) < 1:
                 loss = self._learn(share)
                 if self._step % TOLD_EVERY == 0:
                     self._tell(loss)
-                if time.monotonic() - saved > SAVE_EVERY_S:
-                    saved = time.monotonic()
+                if self._now() - saved > SAVE_EVERY_S:
+                    saved = self._now()
                     self._save({"lm_step": self._step, "share": round(share, 3)})
         self._save(self._tell(loss))
 
@@ -119,7 +129,7 @@ class LmTrainer:
     def _tell(self, loss: Tensor) -> dict[str, float]:
         told = {
             "lm_step": self._step,
-            "seconds": round(time.monotonic() - self.began, 1),
+            "seconds": round(self._now() - self.began, 1),
             "loss": round(loss.item(), 4),
         }
         self._net.eval()

@@ -22,7 +22,7 @@ def compare() -> None:
     sizes = Sizes(width=64, layers=1, heads=2, kernel=15, left=24)
     weights = tuple(torch.randn(shape) for shape in ((15, 64), (64,), (64,), (64,)))
     rows = torch.tensor([3, 0])
-    for heard, frames in ((0, 8), (5, 3), (21, 8), (200, 16), (7, 1)):
+    for heard, frames in ((0, 8), (21, 3), (200, 16), (7, 1)):
         pools = []
         x, gates = torch.randn(2, frames, 192), torch.randn(2, frames, 64)
         state = torch.Generator().manual_seed(heard)
