@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.translation", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
-    adders = (_add_prepare, _add_teacher, _add_distil, _add_student, _add_export)
+    adders = (_add_prepare, _add_recover, _add_teacher, _add_distil, _add_student, _add_export)
     for add in (
         *adders,
         _add_measure,
@@ -59,6 +59,21 @@ def _prepare(arguments: argparse.Namespace) -> None:
     print(prepare(a.data, a.work, a.english, a.limit, a.pieces), flush=True)
 
 
+def _add_recover(steps: "Steps") -> None:
+    made = add_step(steps, "recover", "read a student's checkpoint back out of shipped graphs")
+    made.add_argument("--graphs", type=Path, required=True, help="folder of the graphs")
+    made.add_argument("--out", type=Path, help="folder for the checkpoint")
+    made.add_argument("--at-step", type=int, default=8000, help="how long it has been trained")
+    made.set_defaults(run=_recover)
+
+
+def _recover(arguments: argparse.Namespace) -> None:
+    from .recover import recover, save_recovered
+
+    a = arguments
+    save_recovered(a.out or a.work / "recovered", recover(a.graphs), a.at_step)
+
+
 def _add_teacher(steps: "Steps") -> None:
     made = add_step(steps, "teacher", "train the autoregressive teacher on the real pairs")
     add_training(made)
@@ -82,6 +97,9 @@ def _add_distil(steps: "Steps") -> None:
     )
     made.add_argument("--seconds", type=float, help="end after so long with what is done")
     made.add_argument("--places", type=int, default=200_000, help="pieces decoded at once")
+    made.add_argument(
+        "--likeliest", action="store_true", help="not the one of a beam nearest to a human's"
+    )
     add_device(made)
     made.set_defaults(run=_distil)
 
@@ -94,7 +112,9 @@ def _distil(arguments: argparse.Namespace) -> None:
     a, device = arguments, chosen_device(arguments)
     teachers = a.teacher or [a.work / "teacher"]
     share = share_of_environment()
-    print(distil_texts(a.work, teachers, device, (a.seconds, a.places), share), "translations")
+    pace = (a.seconds, a.places)
+    made = distil_texts(a.work, teachers, device, pace, share, not a.likeliest)
+    print(made, "translations", flush=True)
 
 
 def _add_student(steps: "Steps") -> None:

@@ -15,6 +15,9 @@ ASK_EVERY = 4
 #: Rows that are over leave the batch when so much of it is over.
 SHRINK_AT = 0.25
 PART = 32
+PAIR_BITS = 16
+#: What likeness to a model is worth, in nats a piece.
+LIKENESS = 1.0
 
 
 @dataclass
@@ -23,7 +26,8 @@ class Rows:
 
     `tokens` [B, K, limit + 1] begin with BEGIN; `scores` [B, K] are sums of log-probs; `best` [B]
     is the score of `best_tokens` [B, limit], `ended` [B] how many hypotheses have ended;
-    `open_tokens` is the best at the row's own limit."""
+    `open_tokens` is the best at the row's own limit; `model` [B, M] is what a translation should
+    be like, padded with blanks, M is 0 where there is none."""
 
     row: Tensor
     limits: Tensor
@@ -33,9 +37,10 @@ class Rows:
     best_tokens: Tensor
     open_tokens: Tensor
     ended: Tensor
+    model: Tensor
 
     @classmethod
-    def begin(cls, limits: Tensor, beam: int) -> "Rows":
+    def begin(cls, limits: Tensor, beam: int, model: Tensor | None) -> "Rows":
         rows, limit, device = len(limits), int(limits.max()), limits.device
         tokens = torch.full((rows, beam, limit + 1), BLANK, device=device)
         tokens[:, :, 0] = BEGIN
@@ -44,7 +49,8 @@ class Rows:
         nothing = torch.full((rows, limit), BLANK, device=device)
         row = torch.arange(rows, device=device)
         best, ended = torch.full_like(scores[:, 0], -torch.inf), torch.zeros_like(row)
-        return cls(row, limits, tokens, scores, best, nothing, nothing.clone(), ended)
+        model = nothing[:, :0] if model is None else model
+        return cls(row, limits, tokens, scores, best, nothing, nothing.clone(), ended, model)
 
     def chosen(self, index: Tensor) -> "Rows":
         return Rows(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -53,7 +59,9 @@ class Rows:
 class Search:
     """B sources, K hypotheses each; `length_power` divides scores by length to its power. A row's
     limit is half as long again as its source, and ten pieces. Several networks over the same
-    pieces decide together, by the mean of their log-probs."""
+    pieces decide together, by the mean of their log-probs. Where a row of `model` [B, M] has
+    pieces, the hypothesis that is most like them is preferred in the end, as in sequence-level
+    interpolation (Kim and Rush 2016)."""
 
     def __init__(
         self,
@@ -62,9 +70,10 @@ class Search:
         length: Tensor,
         beam: int,
         length_power: float = 1.0,
+        model: Tensor | None = None,
     ) -> None:
         self.beam, self.power = beam, length_power
-        self.rows = Rows.begin(length * 3 // 2 + 10, beam)
+        self.rows = Rows.begin(length * 3 // 2 + 10, beam, model)
         self.said = self.rows.best_tokens.clone()
         self.best = self.rows.best.clone()
         self.limit = self.said.shape[1]
@@ -122,7 +131,11 @@ class Search:
 
     def _keep_ended(self, at: int, scores: Tensor, parent: Tensor, over: Tensor) -> None:
         rows = self.rows
-        value = torch.where(over, scores / (at + 1) ** self.power, -torch.inf)
+        value = scores / (at + 1) ** self.power
+        if rows.model.shape[1]:
+            said = rows.tokens[_numbers(parent), parent, 1 : at + 1]
+            value = value + LIKENESS * likeness(said, rows.model)
+        value = torch.where(over, value, -torch.inf)
         closed = (rows.ended >= self.beam) | (rows.limits <= at)
         best, place = value.masked_fill(closed[:, None], -torch.inf).max(-1)
         better = best > rows.best
@@ -136,6 +149,28 @@ class Search:
 
 def _numbers(rows: Tensor) -> Tensor:
     return torch.arange(len(rows), device=rows.device)[:, None]
+
+
+def likeness(said: Tensor, model: Tensor) -> Tensor:
+    """Of hypotheses [B, K, T] and models [B, M]: the share 0 to 1 of pieces and of pairs of
+    neighbours that they have in common; 0 where a model is empty."""
+    count = (model != BLANK).sum(-1, keepdim=True)
+    # a blank in a pair is a negative number, which no pair of pieces is
+    pairs = torch.where(model[:, 1:] != BLANK, paired(model), -1)
+    common = _among(said, model).clamp(max=count)
+    common += _among(paired(said), pairs).clamp(max=(count - 1).clamp(min=0))
+    total = (2 * said.shape[2] - 1) + (2 * count - 1)
+    return torch.where(count > 0, 2 * common / total.clamp(min=1), 0.0)
+
+
+def paired(pieces: Tensor) -> Tensor:
+    """A number for each two neighbours."""
+    return (pieces[..., :-1] << PAIR_BITS) + pieces[..., 1:]
+
+
+def _among(said: Tensor, model: Tensor) -> Tensor:
+    """How many of each [B, K, T] are among [B, M]."""
+    return (said[..., None] == model[:, None, None]).any(-1).sum(-1)
 
 
 def largest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -46,26 +46,43 @@ def decode_all(
     beam: int = 4,
     *,
     others: Sequence[Translator] = (),
+    models: Ragged | None = None,
 ) -> list[Ids]:
     """Translations of each of `asked` [N, 2] = row of the texts, tag; `how` is draft, greedy or
-    beam, the latter two together with the `others`."""
+    beam, the latter two together with the `others`, and near to the row of `models` that is each
+    one's, where it is not empty."""
     width = beam if how == "beam" else 1
     nets = [net, *(other.eval() for other in others)]
 
-    def say(source: Tensor, length: Tensor) -> list[Ids]:
+    def say(source: Tensor, length: Tensor, part: Array) -> list[Ids]:
         if how == "draft":
             return draft(net, source, length)
-        return Search(nets, source, length, width).run()
+        model = None if models is None else torch.from_numpy(models.padded(part)).to(source.device)
+        return Search(nets, source, length, width, model=model).run()
 
-    return say_all(say, net, texts, asked, places, width)
+    return _in_batches(say, net, texts, asked, places, width)
 
 
-def say_all(
-    say: Say, net: Translator, texts: Ragged, asked: Array, places: int, width: int = 1
-) -> list[Ids]:
+def say_all(say: Say, net: Translator, texts: Ragged, asked: Array, places: int) -> list[Ids]:
     """What `say` makes of sources [B, S] and lengths [B], for each of `asked` [N, 2] = row of the
-    texts, tag. Sources of like length go together, `places` of them at once over `width`
-    hypotheses."""
+    texts, tag."""
+
+    def say_them(source: Tensor, length: Tensor, part: Array) -> list[Ids]:
+        return say(source, length)
+
+    return _in_batches(say_them, net, texts, asked, places, 1)
+
+
+def _in_batches(
+    say: Callable[[Tensor, Tensor, Array], list[Ids]],
+    net: Translator,
+    texts: Ragged,
+    asked: Array,
+    places: int,
+    width: int,
+) -> list[Ids]:
+    """`say` is told which of `asked` it answers. Sources of like length go together, `places` of
+    them at once over `width` hypotheses."""
     device = net.table.device
     bank = Bank(texts, Ragged.of([]), device)
     ends = texts.lengths[asked[:, 0]]
@@ -80,7 +97,7 @@ def say_all(
             length = torch.from_numpy(ends[part]).to(device)
             size = -(-int(ends[part[-1]] + 2) // BLOCK) * BLOCK
             source = bank.source(rows, length, tags, size)
-            for which, ids in zip(part, say(source, length + 2), strict=True):
+            for which, ids in zip(part, say(source, length + 2, part), strict=True):
                 found[which] = ids
             at += len(part)
     return found

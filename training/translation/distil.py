@@ -1,5 +1,6 @@
 """Sequence-level knowledge distillation (Kim and Rush 2016): the teacher translates every English
-text into every language, and the student learns what it said."""
+text into every language, and the student learns what it said. Of what is nearly as likely that
+counts which is most like a human's translation (sequence-level interpolation, likewise theirs)."""
 
 import time
 from collections.abc import Sequence
@@ -31,11 +32,24 @@ def questions(packed: Packed, seed: int = 0) -> Array:
     return order
 
 
+def model_answers(packed: Packed, asked: Array) -> Ragged:
+    """Of each question [N, 2] a human translation; an empty row where there is none."""
+    row = np.full((len(packed.texts), len(LANGUAGES)), -1)
+    pairs = packed.pairs
+    row[pairs.text, pairs.language] = pairs.target
+    return packed.targets.chosen(row[asked[:, 0], asked[:, 1]])
+
+
 def distil(
-    nets: Sequence[Translator], packed: Packed, seconds: float | None, places: int, share: Share
+    nets: Sequence[Translator],
+    packed: Packed,
+    seconds: float | None,
+    places: int,
+    share: Share,
+    near: bool,
 ) -> tuple[Array, list[Ids]]:
     """What was asked and, by all networks together, answered of this process's share: questions
-    and translations."""
+    and translations; of a beam's the one that is `near` to a human's where there is one."""
     began = time.monotonic()
     asked = questions(packed)[share.rank :: share.world]
     tags = np.array(list(TAGS.values()))
@@ -45,7 +59,15 @@ def distil(
     while len(answers) < len(asked) and count:
         part = asked[len(answers) : len(answers) + count]
         tagged = np.stack([part[:, 0], tags[part[:, 1]]], 1)
-        answers += decode_all(nets[0], packed.texts, tagged, "beam", places, others=nets[1:])
+        answers += decode_all(
+            nets[0],
+            packed.texts,
+            tagged,
+            "beam",
+            places,
+            others=nets[1:],
+            models=model_answers(packed, part) if near else None,
+        )
         spent = time.monotonic() - began
         print(outlook(len(answers), len(asked), spent, seconds), flush=True)
         count = fitting(next(portions), len(answers), spent, seconds)

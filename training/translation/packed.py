@@ -45,6 +45,20 @@ class Ragged:
     def rows(self) -> list[Ids]:
         return [part.tolist() for part in np.split(self.flat, self.ends[:-1])] if len(self) else []
 
+    def padded(self, rows: Array) -> Array:
+        """Those rows [N, longest], int64, with zeros behind."""
+        place = np.arange(self.lengths[rows].max(initial=0))
+        at = (self.starts[rows][:, None] + place).clip(max=max(len(self.flat) - 1, 0))
+        there = place < self.lengths[rows][:, None]
+        return np.where(there, self.flat[at], 0).astype(np.int64)
+
+    def chosen(self, rows: Array) -> "Ragged":
+        """Those rows, in that order; -1 is an empty one."""
+        lengths = np.where(rows < 0, 0, self.lengths[rows])
+        ends = lengths.cumsum()
+        at = np.arange(int(lengths.sum())) + (self.starts[rows] - ends + lengths).repeat(lengths)
+        return Ragged(self.flat[at], ends)
+
     def joined(self, other: "Ragged") -> "Ragged":
         """The other's rows follow these."""
         ends = np.concatenate([self.ends, other.ends + len(self.flat)])

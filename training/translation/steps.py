@@ -68,12 +68,13 @@ def distil_texts(
     device: torch.device,
     pace: tuple[float | None, int],
     share: Share,
+    near: bool = True,
 ) -> int:
     """Writes `distilled-RANK.npz`; returns how many translations are in it. `pace` is seconds and
-    how many places are decoded at once."""
+    how many places are decoded at once; `near`: to human translations."""
     nets = [load_translator(teacher).to(device) for teacher in teachers]
     packed = load_packed(work / "train.npz")
-    asked, answers = distil(nets, packed, *pace, share)
+    asked, answers = distil(nets, packed, *pace, share, near)
     return save_answers(work / f"distilled-{share.rank}.npz", packed, asked, answers)
 
 

@@ -5,7 +5,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from training.translation.beam import Search, largest
+from training.translation.beam import Search, largest, likeness
 from training.translation.decode import _fitting, decode_all
 from training.translation.distil import (
     fitting,
@@ -77,7 +77,14 @@ def test_a_beam_knows_the_score_of_what_it_found(net: Translator) -> None:
 
 
 def plain_beam(net: Translator, row: int, beam: int) -> Ids:
-    """The same search over one row by lists, every hypothesis decoded anew at each step."""
+    """The likeliest hypothesis of a search by lists."""
+    ended, alive = plain_hypotheses(net, row, beam)
+    return ended[0] if ended else alive
+
+
+def plain_hypotheses(net: Translator, row: int, beam: int) -> tuple[list[Ids], Ids]:
+    """The same search over one row by lists, every hypothesis decoded anew at each step: what
+    ended, the likeliest first, and the best of what did not."""
     size = int(LENGTH[row])
     length = LENGTH[row : row + 1]
     memory = net.encode(SOURCE[row : row + 1, :size], length)
@@ -96,7 +103,7 @@ def plain_beam(net: Translator, row: int, beam: int) -> Ids:
         if len(ended) >= beam:
             break
         alive = [(s, t) for s, t in found[: 2 * beam] if t[-1] != END][:beam]
-    return max(ended)[1][1:-1] if ended else alive[0][1][1:]
+    return [said[1:-1] for _, said in sorted(ended, reverse=True)], alive[0][1][1:]
 
 
 @torch.no_grad()
@@ -104,6 +111,32 @@ def plain_beam(net: Translator, row: int, beam: int) -> Ids:
 def test_a_beam_is_what_a_plain_one_finds(net: Translator, beam: int) -> None:
     found = Search([net], SOURCE, LENGTH, beam).run()
     assert found == [plain_beam(net, row, beam) for row in range(len(SOURCE))]
+
+
+@torch.no_grad()
+def test_of_what_a_beam_ends_with_a_model_prefers_its_like(net: Translator) -> None:
+    ended = [plain_hypotheses(net, row, 4)[0] for row in range(len(SOURCE))]
+    others = [said[-1] if said else [] for said in ended]
+    assert any(said and said[0] != other for said, other in zip(ended, others, strict=True))
+    model = torch.from_numpy(Ragged.of(others).padded(np.arange(len(others))))
+    found = Search([net], SOURCE, LENGTH, 4, model=model).run()
+    usual = [plain_beam(net, row, 4) for row in range(len(SOURCE))]
+    assert found != usual
+    for row, said in enumerate(found):
+        alike, before = (
+            float(likeness(torch.tensor([[each]]), model[row : row + 1]))
+            for each in (said, usual[row])
+        )
+        assert alike > before or said == usual[row]
+
+
+def test_likeness_counts_pieces_and_neighbours() -> None:
+    model = torch.tensor([[9, 10, 11, 0], [9, 0, 0, 0], [0, 0, 0, 0]])
+    said = torch.tensor([[[9, 10, 11]], [[12, 13, 14]], [[9, 10, 11]]])
+    assert likeness(said, model).tolist() == [[1.0], [0.0], [0.0]]
+    assert float(likeness(torch.tensor([[[9, 9, 9]]]), model[1:2])) == pytest.approx(2 / 6)
+    turned = torch.tensor([[[11, 10, 9]]] * 3)
+    assert likeness(turned, model)[:, 0].tolist() == pytest.approx([0.6, 2 / 6, 0.0])
 
 
 @torch.no_grad()

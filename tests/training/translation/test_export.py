@@ -21,10 +21,12 @@ from training.translation.export import (
 )
 from training.translation.graphs import write_graphs
 from training.translation.model import Translator
+from training.translation.recover import recover, save_recovered
 from training.translation.search import beam, draft, greedy, verify
 from training.translation.session import Graphs, Memory, pad
 from training.translation.shape import Shape
 from training.translation.shortlist import Shortlist
+from training.translation.steps import load_translator
 
 # exporting takes long where much else runs
 pytestmark = pytest.mark.timeout(600)
@@ -38,6 +40,8 @@ def net() -> Translator:
     made = Translator(SHAPE).eval()
     with torch.no_grad():
         made.table.mul_(4)
+        for parameter in made.parameters():  # equal constants would be written once
+            parameter.add_(torch.randn_like(parameter), alpha=0.02)
     return made
 
 
@@ -76,6 +80,19 @@ def test_graphs_say_what_the_network_says(net: Translator, whole: Graphs) -> Non
         assert found.ids[i, :n].tolist() == scores[i, :n].argmax(-1).tolist()
         np.testing.assert_allclose(found.scores[i, :n], scores[i, :n].amax(-1), atol=1e-4)
         assert not found.ids[i, n:].any()
+
+
+@torch.no_grad()
+def test_shipped_weights_come_back_but_for_the_rounding(
+    net: Translator, folder: Path, tmp_path: Path
+) -> None:
+    save_recovered(tmp_path, recover(folder / "small"), 7)
+    found = load_translator(tmp_path)
+    assert found.shape == SHAPE
+    wanted = net.state_dict()
+    for name, value in found.state_dict().items():
+        wrong = (value - wanted[name]).abs().max() / wanted[name].abs().max().clamp(min=1e-3)
+        assert wrong < 0.02, name
 
 
 @torch.no_grad()
