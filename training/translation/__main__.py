@@ -97,9 +97,7 @@ def _add_distil(steps: "Steps") -> None:
     )
     made.add_argument("--seconds", type=float, help="end after so long with what is done")
     made.add_argument("--places", type=int, default=200_000, help="pieces decoded at once")
-    made.add_argument(
-        "--likeliest", action="store_true", help="not the one of a beam nearest to a human's"
-    )
+    made.add_argument("--near", action="store_true", help="of a beam the one nearest to a human's")
     add_device(made)
     made.set_defaults(run=_distil)
 
@@ -113,7 +111,7 @@ def _distil(arguments: argparse.Namespace) -> None:
     teachers = a.teacher or [a.work / "teacher"]
     share = share_of_environment()
     pace = (a.seconds, a.places)
-    made = distil_texts(a.work, teachers, device, pace, share, not a.likeliest)
+    made = distil_texts(a.work, teachers, device, pace, share, a.near)
     print(made, "translations", flush=True)
 
 

@@ -1,6 +1,6 @@
 """Sequence-level knowledge distillation (Kim and Rush 2016): the teacher translates every English
-text into every language, and the student learns what it said. Of what is nearly as likely that
-counts which is most like a human's translation (sequence-level interpolation, likewise theirs)."""
+text into every language, and the student learns what it said; if asked, of a
+beam what is most like a human's translation (sequence-level interpolation, likewise theirs)."""
 
 import time
 from collections.abc import Sequence

@@ -68,7 +68,7 @@ def distil_texts(
     device: torch.device,
     pace: tuple[float | None, int],
     share: Share,
-    near: bool = True,
+    near: bool = False,
 ) -> int:
     """Writes `distilled-RANK.npz`; returns how many translations are in it. `pace` is seconds and
     how many places are decoded at once; `near`: to human translations."""
