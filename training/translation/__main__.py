@@ -170,6 +170,8 @@ def _add_measure(steps: "Steps") -> None:
     made.add_argument("--sets", default="test.tatoeba,test.multi30k,test.captions")
     made.add_argument("--texts", type=int, default=300, help="so many of each set and language")
     made.add_argument("--bare", action="store_true", help="sources without case and punctuation")
+    rungs = ("draft", "verified", "greedy", "beam")
+    made.add_argument("--rungs", nargs="+", choices=rungs, default=rungs)
     made.set_defaults(run=_measure)
 
 
@@ -178,7 +180,7 @@ def _measure(arguments: argparse.Namespace) -> None:
 
     a = arguments
     folder = a.graphs or a.work / "graphs"
-    for line in report_graphs(folder, a.data, a.sets.split(","), a.texts, a.bare):
+    for line in report_graphs(folder, a.data, a.sets.split(","), a.texts, a.bare, a.rungs):
         print(line, flush=True)
 
 

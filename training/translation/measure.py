@@ -11,8 +11,11 @@ import numpy as np
 from .corpus import as_recognised, read_pairs
 from .hypotheses import score
 from .pieces import LANGUAGES, Ids, Pieces
-from .search import beam, draft, draft_and_verify, greedy, verify
+from .search import Verified, beam, draft, greedy, verify
 from .session import Graphs, Memory
+
+Way = Callable[[Graphs, Memory], Ids]
+RUNGS = ("draft", "verified", "greedy", "beam")
 
 
 @dataclass
@@ -30,33 +33,38 @@ class Tally:
 
 
 def measure_graphs(
-    graphs: Graphs, pieces: Pieces, sources: Sequence[str], language: str
-) -> tuple[dict[str, Tally], float, float]:
-    """Tallies by rung, the share of draft pieces accepted in the first pass, passes a text."""
-    tallies = {name: Tally() for name in ("draft", "verified", "greedy", "beam")}
-    drafted = accepted = passes = 0
+    graphs: Graphs, pieces: Pieces, sources: Sequence[str], language: str, rungs: Sequence[str]
+) -> tuple[dict[str, Tally], list[Verified]]:
+    """Tallies by rung, and how each text was verified if that was among them."""
+    verified: list[Verified] = []
+
+    def checked(graphs: Graphs, memory: Memory) -> Ids:
+        verified.append(verify(graphs, memory, draft(graphs, memory)))
+        return verified[-1].ids
+
+    ways: dict[str, Way] = dict(zip(RUNGS, (draft, checked, greedy, beam), strict=True))
+    tallies = {name: Tally() for name in rungs}
     for text in sources:
-        sources_once = [pieces.source(text, language)]
-        memory = graphs.encode(sources_once)
-        first = tallies["draft"].add(partial(_whole, draft, graphs, sources_once))
-        done = verify(graphs, memory, first)
-        drafted += done.drafted
-        accepted += done.accepted
-        passes += done.passes
-        tallies["verified"].add(partial(_whole, draft_and_verify, graphs, sources_once))
-        tallies["greedy"].add(partial(_whole, greedy, graphs, sources_once))
-        tallies["beam"].add(partial(_whole, beam, graphs, sources_once))
-    return tallies, accepted / max(drafted, 1), passes / max(len(sources), 1)
+        once = [pieces.source(text, language)]
+        for name, tally in tallies.items():
+            tally.add(partial(_whole, ways[name], graphs, once))
+    return tallies, verified
 
 
-def _whole(way: Callable[[Graphs, Memory], Ids], graphs: Graphs, sources: list[Ids]) -> Ids:
+def _whole(way: Way, graphs: Graphs, sources: list[Ids]) -> Ids:
     return way(graphs, graphs.encode(sources))
 
 
 def report_graphs(
-    folder: Path, data: Path, sets: Iterable[str], limit: int, bare: bool = False
+    folder: Path,
+    data: Path,
+    sets: Iterable[str],
+    limit: int,
+    bare: bool = False,
+    rungs: Sequence[str] = RUNGS,
 ) -> Iterable[str]:
-    """A line for each set, language and rung; `limit` texts of each, evenly spread."""
+    """A line for each set, language and rung, and of verified texts the share of the draft's pieces
+    that the first pass accepted; `limit` texts of each, evenly spread."""
     graphs, pieces = Graphs(folder), Pieces(folder / "pieces.model")
     for name in sets:
         for language in LANGUAGES:
@@ -65,12 +73,19 @@ def report_graphs(
             if not pairs:
                 continue
             sources = [as_recognised(p.source) if bare else p.source for p in pairs]
-            tallies, accepted, passes = measure_graphs(graphs, pieces, sources, language)
+            tallies, verified = measure_graphs(graphs, pieces, sources, language, rungs)
             for rung, tally in tallies.items():
                 reached = score(pieces.decode(tally.texts), [p.target for p in pairs])
                 yield (
                     f"{name} {language} {rung}: BLEU {reached.bleu:.1f} chrF {reached.chrf:.1f}, "
                     f"{np.median(tally.taken_ms):.1f} ms"
                 )
-            yield f"{name} {language}: {accepted:.0%} accepted, {passes:.1f} passes a text"
+            if verified:
+                yield f"{name} {language}: {_passed(verified)}"
     yield from score(["a"], ["a"]).signatures
+
+
+def _passed(verified: Sequence[Verified]) -> str:
+    accepted = sum(v.accepted for v in verified) / max(sum(v.drafted for v in verified), 1)
+    passes = sum(v.passes for v in verified) / len(verified)
+    return f"{accepted:.0%} accepted, {passes:.1f} passes a text"

@@ -27,10 +27,6 @@ def greedy(graphs: Graphs, memory: Memory) -> Ids:
     return verify(graphs, memory, []).ids
 
 
-def draft_and_verify(graphs: Graphs, memory: Memory) -> Ids:
-    return verify(graphs, memory, draft(graphs, memory)).ids
-
-
 def verify(graphs: Graphs, memory: Memory, drafted: Ids) -> Verified:
     """Accepts the draft while each piece is the decoder's best, puts the best in place of the
     first that is not, and goes on with the rest of the draft behind it; what comes out is what

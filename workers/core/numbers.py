@@ -46,6 +46,8 @@ _AFTERNOON = re.compile(
     r"[ap]\.?\s?m\b|abend|nachmittag|morgen|früh|soir|après-midi|matin|tarde|noche|mañana",
     re.IGNORECASE,
 )
+_GROWN = re.compile(r"\d[^\W\dh]", re.IGNORECASE)
+"""A letter grown on a digit, where no language writes a time so."""
 _GROUP = {"de": ".", "es": ".", "fr": "\u202f"}
 _NEAR = 24
 """Code points behind a number in which its unit may stand as a word."""
@@ -179,7 +181,7 @@ def _clock_in_place(
         return said.text
     is_told = half != "p" or day == hour or _AFTERNOON.search(said.text + said.behind)
     is_right = is_told and said.runs == number.runs and not is_foreign
-    return said.text if is_right else _before(wanted, said, language)
+    return said.text if is_right and not _GROWN.search(said.text) else _before(wanted, said, language)
 
 
 def _before(text: str, said: Number, language: str) -> str:

@@ -91,6 +91,8 @@ def test_values_are_compared_not_digits(source: str, said: str, same: bool) -> N
         ("5 pm", "17 Uhr", "fr", "17 heures"),
         ("-5 °C", "-5 °C", "fr", "-5 °C"),
         ("6 p.m.", "a las 6.", "es", "6 p.m"),
+        ("2 p.m.", "a las 2s p.m.", "es", "2 p.m."),
+        ("2 p.m.", "à 14h", "fr", "14h"),
     ],
 )
 def test_what_is_said_rightly_stays_and_is_written_alike(
