@@ -62,11 +62,17 @@ class Batcher:
         self._sizes = (*below, limits.max_batch)
 
     def choose(
-        self, candidates: Sequence[Entry], now: float, rate: float, must: Entry | None = None
+        self,
+        candidates: Sequence[Entry],
+        now: float,
+        rate: float,
+        must: Entry | None = None,
+        risk: float = 0.0,
     ) -> Batch:
         """The best batch from candidates in order of preference; one at least can be on time.
 
-        `must` is a candidate that can be on time and that the batch has to hold.
+        `rate` is how many come a second; `must` a candidate that can be on time and that the batch
+        has to hold; `risk` how likely somebody goes without an answer before all are served.
         """
         latest = now + self._limits.guard_s
         best: _Option | None = None
@@ -78,7 +84,21 @@ class Batcher:
                     best = option
         assert best is not None
         chosen = self._fill(best, candidates, latest, must)
-        return self._settle(best, chosen, candidates, latest, rate)
+        return self._settle(best, chosen, candidates, latest, rate, risk)
+
+    def pays(self, batch: Batch, risk: float) -> bool:
+        """Whether what is made better adds more than what its time may cost; first answers do."""
+        worth, first = self._limits.worth, batch.entries[0]
+        had = [worth.get(each.job.done, 1.0) for each in batch.entries if each.job.done]
+        if not worth or not had:
+            return True
+        took_s = self._profile.expect_bucket(batch.rung, first.bucket, len(had))
+        added = len(had) * worth.get(batch.rung, 1.0) - sum(had)
+        return added >= risk * took_s / self.least_s(first)
+
+    def least_s(self, entry: Entry) -> float:
+        """Seconds that a job takes of a full batch at the lowest rung that it has or wants."""
+        return self._each_s(entry.job.done or entry.job.rungs[0], entry.bucket)
 
     def _rungs(self, candidates: Sequence[Entry]) -> list[Rung]:
         """At which a batch may be the best: each job's lowest, and those whose worth is known."""
@@ -156,6 +176,7 @@ class Batcher:
         candidates: Sequence[Entry],
         latest: float,
         rate: float,
+        risk: float,
     ) -> Batch:
         """The best rung that all of the chosen offer and are on time at."""
         bucket, size = max(entry.bucket for entry in chosen), len(chosen)
@@ -173,7 +194,7 @@ class Batcher:
         ]
         left = self._left(chosen, candidates)
         if has_worth:
-            rung = self._worthiest(fitting, bucket, size, left, latest)
+            rung = self._worthiest(fitting, bucket, size, left, latest, risk)
         else:
             ends = {rung: latest + took_s[rung] for rung in fitting}
             rung = self._highest(fitting, ends, left, option, size)
@@ -194,15 +215,24 @@ class Batcher:
         return option.rung
 
     def _worthiest(
-        self, rungs: Sequence[Rung], bucket: int, size: int, left: Sequence[float], latest: float
+        self,
+        rungs: Sequence[Rung],
+        bucket: int,
+        size: int,
+        left: Sequence[float],
+        latest: float,
+        risk: float,
     ) -> Rung:
-        """At which this batch, and those of the others that could still be met, are worth most."""
+        """At which this batch, and those of the others that could still be met, are worth most,
+        less what its time may cost those who are yet to come.
+        """
         pace_s = min(self._each_s(rung, bucket) for rung in rungs)
         worth = self._limits.worth
-        best, most = rungs[0], 0.0
+        best, most = rungs[0], -inf
         for rung in rungs:
-            start = latest + self._profile.expect_bucket(rung, bucket, size)
-            made = size * worth.get(rung, 1.0) + _still_met(left, start, pace_s)
+            took_s = self._profile.expect_bucket(rung, bucket, size)
+            made = size * worth.get(rung, 1.0) + _still_met(left, latest + took_s, pace_s)
+            made -= risk * took_s / pace_s
             if made >= most:
                 best, most = rung, made
         return best

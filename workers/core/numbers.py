@@ -181,7 +181,9 @@ def _clock_in_place(
         return said.text
     is_told = half != "p" or day == hour or _AFTERNOON.search(said.text + said.behind)
     is_right = is_told and said.runs == number.runs and not is_foreign
-    return said.text if is_right and not _GROWN.search(said.text) else _before(wanted, said, language)
+    return (
+        said.text if is_right and not _GROWN.search(said.text) else _before(wanted, said, language)
+    )
 
 
 def _before(text: str, said: Number, language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stream.core.deadlines import DeadlineHeap
 from workers.core.batch import Batcher
@@ -12,6 +12,7 @@ from workers.core.jobs import Decision, Expire, Job, Run, Wait
 from workers.core.limits import Limits
 from workers.core.profile import LatencyProfile
 from workers.core.rate import Rate
+from workers.core.risk import Risk
 
 __all__ = ["Decision", "Expire", "Job", "Limits", "Run", "Schedule", "Wait"]
 
@@ -31,12 +32,14 @@ class Schedule:
         self._better = FairQueue(self.limits.quantum_s)
         self._deadlines: DeadlineHeap[str] = DeadlineHeap()
         self._partials: dict[str, str] = {}
+        self._doomed: set[str] = set()
         self._shed: list[Job] = []
         self._front = 0
         self._ran: float | None = None
         self._counts: Counter[str] = Counter()
         self._batcher = Batcher(profile, self.limits)
         self._rate = Rate()
+        self._risk = Risk()
 
     def __len__(self) -> int:
         return len(self._first) + len(self._better) + len(self._shed)
@@ -58,6 +61,8 @@ class Schedule:
         self._deadlines.push(job.id, job.deadline)
         if job.supersedes is not None and not job.final:
             self._partials[job.supersedes] = job.id
+        if not self._possible(job, now):
+            self._doomed.add(job.id)
         self._counts["added"] += 1
         if replaced is None:
             self._rate.count(now)
@@ -73,6 +78,8 @@ class Schedule:
         """What a free engine should do now."""
         if (expired := self.expired(now)) is not None:
             return expired
+        if not len(self._first):
+            self._risk.empty(now)
         for queue in (self._first, self._better):
             candidates = self._candidates(queue, now)
             hopeless = [entry.job for entry in candidates if not self._possible(entry.job, now)]
@@ -82,8 +89,8 @@ class Schedule:
                     or self._probe(hopeless, now)
                     or self._expire(hopeless)
                 )
-            if candidates:
-                return self._run(queue, candidates, now)
+            if candidates and (run := self._run(queue, candidates, now)):
+                return run
         return Wait()
 
     def expired(self, now: float) -> Expire | None:
@@ -94,7 +101,7 @@ class Schedule:
         jobs, self._shed = self._shed, []
         room = max(self.limits.sweep - len(jobs), 0)
         for job_id in self._deadlines.pop_due(now + self.limits.guard_s, limit=room):
-            job = self._take_out(job_id)
+            job = self._take_out(job_id, lost=True)
             assert job is not None
             jobs.append(job)
         self._counts["expired"] += len(jobs)
@@ -135,14 +142,26 @@ class Schedule:
             candidates += [entry for entry in later if id(entry) not in seen]
         return candidates
 
-    def _run(self, queue: FairQueue, candidates: list[Entry], now: float) -> Run:
+    def _run(self, queue: FairQueue, candidates: list[Entry], now: float) -> Run | None:
+        """None where improvements would cost more than they add."""
         behind = queue.front - candidates[0].round
         must = candidates[0] if behind >= self.limits.patience else None
-        batch = self._batcher.choose(candidates, now, self._rate.per_second(now), must)
+        rate = self._rate.per_second(now)
+        risk = self._risk_of(candidates, now, rate) if self.limits.worth else 0.0
+        batch = self._batcher.choose(candidates, now, rate, must, risk)
+        if not self._batcher.pays(batch, risk):
+            return None
         for entry in batch.entries:
             queue.serve(entry)
         jobs = tuple(entry.job for entry in batch.entries)
         return self._start(Run(jobs, batch.rung, batch.predicted_s), now)
+
+    def _risk_of(self, candidates: Sequence[Entry], now: float, rate: float) -> float:
+        """That a run of these takes somebody's answer away, at the longest that it may take."""
+        first, size = candidates[0], min(len(candidates), self.limits.max_batch)
+        load = rate * self._batcher.least_s(first) / self.limits.engines
+        took_s = self.profile.expect_bucket(first.job.rungs[-1], first.bucket, size)
+        return self._risk.ask(load, len(self._first), now + took_s)
 
     def _attempt(self, hopeless: list[Job], now: float) -> Run | None:
         """A job that nothing else waits behind runs also where it is met by the median only.
@@ -184,7 +203,7 @@ class Schedule:
     def _expire(self, jobs: Iterable[Job]) -> Expire:
         expired = tuple(jobs)
         for job in expired:
-            self._take_out(job.id)
+            self._take_out(job.id, lost=True)
         self._counts["expired"] += len(expired)
         return Expire(expired)
 
@@ -195,7 +214,7 @@ class Schedule:
         """
         job = self._better.deepest() or self._first.deepest()
         assert job is not None
-        self._take_out(job.id)
+        self._take_out(job.id, lost=True)
         self._shed.append(job)
         self._counts["shed"] += 1
 
@@ -205,14 +224,17 @@ class Schedule:
         self._counts["superseded"] += 1
         return self._take_out(self._partials[job.supersedes])
 
-    def _take_out(self, job_id: str) -> Job | None:
+    def _take_out(self, job_id: str, lost: bool = False) -> Job | None:
         job = self._first.remove(job_id) or self._better.remove(job_id)
         if job is not None:
+            if lost and job.done is None and job.id not in self._doomed:
+                self._risk.lost()
             self._drop_keys(job)
         return job
 
     def _drop_keys(self, job: Job) -> None:
         self._deadlines.remove(job.id)
+        self._doomed.discard(job.id)
         if job.supersedes is not None and self._partials.get(job.supersedes) == job.id:
             del self._partials[job.supersedes]
 

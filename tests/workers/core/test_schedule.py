@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -392,3 +393,59 @@ def test_a_decision_looks_at_no_more_of_a_long_queue_than_of_a_short_one() -> No
         looked[length] = len(queue._candidates(queue._first, 0.0))
         assert isinstance(queue.decide(0.0), Run)
     assert looked[10_000] <= looked[200] <= 4 * 32
+
+
+WORTH = {DRAFT: 0.96, VERIFIED: 1.0}
+
+
+def offered(name: str, deadline: float) -> Job:
+    return job(name, deadline, rungs=(DRAFT, VERIFIED))
+
+
+def improvement(name: str, deadline: float) -> Job:
+    return job(name, deadline, rungs=(VERIFIED,), done=DRAFT)
+
+
+def after_losses(count: int, asked: Callable[[str, float], Job]) -> Schedule:
+    """Texts came as quickly as they are drafted; each time one ran another went without answer."""
+    queue = Schedule(taught(), Limits(guard_s=0.0, worth=WORTH))
+    for number in range(count):
+        now = number * 0.01
+        queue.add(asked(f"early {number}", now + 0.5), now)
+        queue.decide(now)
+        lost = offered(f"lost {number}", now + 0.05)
+        queue.add(lost, now)
+        expired = queue.expired(now + 0.06)
+        assert expired is not None
+        assert lost in expired.jobs
+    return queue
+
+
+def test_a_better_rung_is_taken_until_answers_are_lost_for_it() -> None:
+    rungs = []
+    for losses in (0, 60):
+        queue, now = after_losses(losses, offered), losses * 0.01
+        queue.add(offered("text", now + 0.5), now)
+        decision = queue.decide(now)
+        assert isinstance(decision, Run)
+        rungs.append(decision.rung)
+    assert rungs == [VERIFIED, DRAFT]
+
+
+@pytest.mark.parametrize("losses", [0, 60])
+def test_what_is_drafted_is_improved_unless_that_costs_somebody_an_answer(losses: int) -> None:
+    queue, now = after_losses(losses, improvement), losses * 0.01
+    queue.add(improvement("text", now + 0.5), now)
+    assert isinstance(queue.decide(now), Wait if losses else Run)
+
+
+def test_a_job_that_nobody_could_have_answered_is_no_loss() -> None:
+    queue = Schedule(taught(), Limits(guard_s=0.0, worth=WORTH))
+    for number in range(100):
+        now = float(number)
+        queue.add(improvement(f"early {number}", now + 0.5), now)
+        queue.decide(now)
+        queue.add(offered(f"doomed {number}", now + 0.001), now)
+        assert isinstance(queue.expired(now + 0.002), Expire)
+    queue.add(improvement("text", 100.5), 100.0)
+    assert isinstance(queue.decide(100.0), Run)
