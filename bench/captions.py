@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from bench.stack import Stack, running
 from stream.core.records import SAMPLE_RATE
 from tests.support.speech import DEMO, read_recording
 from workers.engines.registry import find_engine, make_engine
-from workers.ports import Audio, Engine, Heard
+from workers.ports import Audio, Engine, Heard, Hypothesis
 
 ENGINES = ("conformer", "pocketsphinx")
 PAUSE = np.zeros(SAMPLE_RATE // 2, np.int16)
@@ -96,10 +96,11 @@ def word_errors(
     }
 
 
-def transcribed(engine: Engine, samples: Samples, chunk_ms: int, *, quiet: bool = False) -> str:
-    """The finals of a recording that comes in chunks, spoken words only."""
+def heard_in(
+    engine: Engine, samples: Samples, chunk_ms: int, *, quiet: bool = False
+) -> Iterator[Hypothesis]:
+    """What an engine makes of a recording that comes in chunks."""
     step = chunk_ms * SAMPLE_RATE // 1000
-    texts = []
     for start in range(0, len(samples), step):
         question = Audio(
             stream="bench",
@@ -112,8 +113,13 @@ def transcribed(engine: Engine, samples: Samples, chunk_ms: int, *, quiet: bool 
         )
         (heard,) = engine.run(engine.card.rungs[-1], [question])
         assert isinstance(heard, Heard)
-        texts += [said.text for said in heard.hypotheses if said.final]
-    return " ".join(texts)
+        yield from heard.hypotheses
+
+
+def transcribed(engine: Engine, samples: Samples, chunk_ms: int, *, quiet: bool = False) -> str:
+    """The finals of a recording that comes in chunks, spoken words only."""
+    found = heard_in(engine, samples, chunk_ms, quiet=quiet)
+    return " ".join(said.text for said in found if said.final)
 
 
 def invented(engine: Engine, data: Path, every: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How translations of growing captions change on screen, and what that costs their last word.
 
-`--data DIR`: on subtitles on which no setting was chosen.
+`--data DIR`: on subtitles on which no setting was chosen. `--heard N`: on what the shipped
+recogniser makes of N recordings of each test set, as it comes.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from bench.captions import heard_in
 from bench.figures import last_line, row
+from bench.heard import chosen
 from stream.core.messages import Rung, Translation
+from tests.support.speech import read_recording
 from training.translation.corpus import Pair, as_recognised, read_pairs
 from workers.core.growing import HELD_BACK, Growth, erased
 from workers.engines.ctc_translation.engine import Drafting, open_drafting
+from workers.engines.registry import find_engine, make_engine
 from workers.engines.texts import Sentence
 
 WORD_S = 0.4
 """A word of ordinary speech."""
+HEARD = ("librispeech-test", "commonvoice-test")
+CHUNK_MS = 320
 CHOSEN = 60
 """Subtitles a language on which settings are chosen; others are reported."""
 
@@ -57,12 +64,46 @@ def growing(
 
 def grown(model: Drafting, source: str, language: str, held_back: int = HELD_BACK) -> list[str]:
     """What is shown after each word, and the final."""
-    growth, bare = Growth(language, held_back), as_recognised(source).split()
-    shown: list[str] = []
-    for count in range(1, len(bare) + 1):
-        heard, stable = " ".join(bare[:count]), growth.shown.stable
-        shown.append(growth.revise(_told(model, heard, growth, stable, language), heard).text)
-    return [*shown, _told(model, source, growth, growth.kept(source), language, final=True)]
+    bare = as_recognised(source).split()
+    partials = [" ".join(bare[:count]) for count in range(1, len(bare) + 1)]
+    return followed(model, [*partials, source], language, held_back)
+
+
+def followed(
+    model: Drafting, captions: Sequence[str], language: str, held_back: int = HELD_BACK
+) -> list[str]:
+    """What is shown after each caption of a segment, the last of which is final."""
+    growth, shown = Growth(language, held_back), list[str]()
+    *partials, final = captions
+    for heard in partials:
+        told = _told(model, heard, growth, growth.shown.stable, language)
+        shown.append(growth.revise(told, heard).text)
+    return [*shown, _told(model, final, growth, growth.kept(final), language, final=True)]
+
+
+def segments(data: Path, count: int) -> list[list[str]]:
+    """The captions of each segment that the shipped recogniser hears in so many recordings of each
+    test set, in chunks of 320 ms; finals with case and punctuation.
+    """
+    engine = make_engine(find_engine("conformer", "captions").factory, {})
+    found: list[list[str]] = []
+    for name in HEARD:
+        for path in chosen(data / "speech" / name, count):
+            captions: list[str] = []
+            for said in heard_in(engine, read_recording(path), CHUNK_MS):
+                captions.append(said.text)
+                if said.final:
+                    found.append(captions)
+                    captions = []
+    return [each for each in found if each[-1]]
+
+
+def erasure(model: Drafting, heard: Sequence[Sequence[str]], language: str) -> dict[str, float]:
+    """Words of translations that were taken back, as a part of those of the finals."""
+    shown = [followed(model, captions, language) for captions in heard]
+    taken_back = sum(sum(map(erased, texts, texts[1:])) for texts in shown)
+    words = sum(len(texts[-1].split()) for texts in shown)
+    return {"segments": len(heard), "normalised_erasure": round(taken_back / max(words, 1), 4)}
 
 
 def _told(
@@ -121,6 +162,7 @@ def main() -> None:
     parser.add_argument("--model", default="", help="a folder; default: the shipped model")
     parser.add_argument("--most", type=int, default=100, help="subtitles a language")
     parser.add_argument("--held-back", type=int, default=HELD_BACK)
+    parser.add_argument("--heard", type=int, default=0, help="recordings of each set, to hear")
     options = parser.parse_args()
     model, pairs = open_drafting(options.model), read_pairs(options.data, "test.captions")
     figures: dict[str, Any] = {"held_back": options.held_back}
@@ -128,6 +170,10 @@ def main() -> None:
         some = unseen(pairs, language, options.most)
         figures[language] = growing(model, some, language, options.held_back)
         print(row(f"growing {language}", figures[language]), flush=True)
+    heard = segments(options.data, options.heard) if options.heard else []
+    for language in model.card.languages if heard else ():
+        figures[f"heard {language}"] = erasure(model, heard, language)
+        print(row(f"heard {language}", figures[f"heard {language}"]), flush=True)
     print(last_line("growing", figures))
 
 
