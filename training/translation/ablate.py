@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.captions.checkpoint import load_checkpoint
 
@@ -57,7 +57,7 @@ class Bench:
         recipe = self.recipe if row.prefixes else replace(self.recipe, prefixes=0.0)
         data = schooled(self.work, recipe, Schooling(distilled=row.distilled))
         net, task, steps = self._ready(row.feed_back)
-        Trainer(net, task, recipe, replace(self.job, out=out), data).run(steps)
+        Trainer(net, task, recipe, replace(self.job, out=out, resume=None), data).run(steps)
         del data
         gc.collect()
         net.load_state_dict(load_checkpoint(out)[0])
@@ -77,11 +77,23 @@ class Bench:
     def _make(self, feed_back: bool) -> tuple[Translator, Learning, list[Step]]:
         torch.manual_seed(self.recipe.seed)
         net = Translator(self.shape, self.recipe.dropout)
-        inherit(net, load_checkpoint(self.work / "teacher")[0])
+        begin(net, self.work / "teacher", self.job.resume)
         self._first = {name: own.clone() for name, own in net.state_dict().items()}
         net.to(self.job.device).train()
         task = Learning(net, feed_back=feed_back)
         return net, task, capture_steps(task.step, make_buckets(self.recipe.tokens), self.job)
+
+
+def begin(net: Translator, teacher: Path, student: Path | None) -> None:
+    """As a student of the teacher, or as one that has learned already, but for its feedback: that
+    begins at zero as it does in every student, so that it has to show its worth anew."""
+    if student is None:
+        inherit(net, load_checkpoint(teacher)[0])
+        return
+    net.load_state_dict(load_checkpoint(student)[0])
+    assert net.drafter is not None
+    nn.init.zeros_(net.drafter.feedback.weight)
+    nn.init.zeros_(net.drafter.feedback.bias)
 
 
 def ablate(work: Path, shape: Shape, recipe: Recipe, job: Job, rows: Iterable[str]) -> None:

@@ -128,5 +128,7 @@ def ablated(work: Path, recipe: Recipe) -> None:
     lines = curve.read_text()
     ablate(work, SHAPE, recipe, short, ["base"])
     assert curve.read_text() == lines
+    ablate(work, SHAPE, recipe, replace(short, out=work / "on", resume=work / "student"), ["base"])
+    assert losses(work / "on" / "base", "ctc")[0] < losses(work / "ablations" / "base", "ctc")[0]
     printed = list(table(work / "ablations", work, Pieces(work / "pieces.model")))
     assert [line.split()[1] for line in printed[2:]] == ["base", "no-feedback", "no-prefixes"]
