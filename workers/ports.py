@@ -21,7 +21,7 @@ class Card(Struct, frozen=True, kw_only=True):
 
     Of a translation engine `languages` are those it writes, `sources` those it reads (without any:
     the first of `languages`). `worth` is that of an answer at a rung, where that was measured:
-    under load a worker then seeks most worth a second instead of most answers.
+    a worker then seeks most worth, and counts what its time may cost others.
     """
 
     name: str

@@ -24,8 +24,8 @@ class Limits:
     `probe_s`    when nothing fits and nothing has run for so long, one job runs nevertheless, so
                  that a profile that is wrong can learn
     `sweep`      jobs that one decision expires at most
-    `worth`      of an answer at a rung; where rungs have one, a batch runs at that of most worth a
-                 second, else at the lowest unless there is time
+    `worth`      of an answer at a rung; where rungs have one, a batch runs at that of most worth,
+                 less the answers that its time may cost, else at the lowest unless there is time
     """
 
     capacity: int = 10_000
