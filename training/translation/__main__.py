@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .chain import add_all
 from .options import (
+    RUNGS,
     add_device,
     add_preparing,
     add_real,
@@ -170,8 +171,7 @@ def _add_measure(steps: "Steps") -> None:
     made.add_argument("--sets", default="test.tatoeba,test.multi30k,test.captions")
     made.add_argument("--texts", type=int, default=300, help="so many of each set and language")
     made.add_argument("--bare", action="store_true", help="sources without case and punctuation")
-    rungs = ("draft", "verified", "greedy", "beam")
-    made.add_argument("--rungs", nargs="+", choices=rungs, default=rungs)
+    made.add_argument("--rungs", nargs="+", choices=RUNGS, default=RUNGS)
     made.set_defaults(run=_measure)
 
 

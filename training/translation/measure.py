@@ -10,12 +10,12 @@ import numpy as np
 
 from .corpus import as_recognised, read_pairs
 from .hypotheses import score
+from .options import RUNGS
 from .pieces import LANGUAGES, Ids, Pieces
 from .search import Verified, beam, draft, greedy, verify
 from .session import Graphs, Memory
 
 Way = Callable[[Graphs, Memory], Ids]
-RUNGS = ("draft", "verified", "greedy", "beam")
 
 
 @dataclass

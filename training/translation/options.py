@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     Steps = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DEFAULT_WORK = Path(".work/translation")
+#: What exported graphs are measured by.
+RUNGS = ("draft", "verified", "greedy", "beam")
 
 
 def add_training(step: argparse.ArgumentParser) -> None:

@@ -94,7 +94,8 @@ class Batcher:
         had = [worth.get(each.job.done, 1.0) for each in batch.entries if each.job.done]
         if not worth or not had:
             return True
-        took_s = self._profile.expect_bucket(batch.rung, first.bucket, len(had))
+        bucket = max(each.bucket for each in batch.entries)
+        took_s = self._profile.expect_bucket(batch.rung, bucket, len(had))
         added = len(had) * worth.get(batch.rung, 1.0) - sum(had)
         return added >= risk * took_s / self.least_s(first)
 

@@ -46,7 +46,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing can run. Ask again after the next `add`, or at `until` if that comes first."""
+    """Nothing can run, or is worth its time. Ask again after the next `add`, or at `until` if that
+    comes first.
+    """
 
     until: float | None = None
 

@@ -61,7 +61,7 @@ class Schedule:
         self._deadlines.push(job.id, job.deadline)
         if job.supersedes is not None and not job.final:
             self._partials[job.supersedes] = job.id
-        if not self._possible(job, now):
+        if self.limits.worth and not self._possible(job, now):
             self._doomed.add(job.id)
         self._counts["added"] += 1
         if replaced is None:

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from training.translation.measure import RUNGS, report_graphs
+from training.translation.measure import report_graphs
+from training.translation.options import RUNGS
 from workers.engines.registry import TRANSLATION
 
 LINES = "Where is the station?\tWo ist der Bahnhof?\ttatoeba\nI am tired.\tIch bin müde.\ttatoeba\n"
