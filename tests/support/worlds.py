@@ -15,6 +15,7 @@ from stream.core.records import Log, Record, Topic, Truncation
 from stream.ports import Bus, Reader
 
 PATIENCE_S = 30.0
+READ_S = 0.5
 """A test that waits longer than this waits for nothing."""
 
 Kind = Literal["memory", "mock", "kafka"]
@@ -72,11 +73,13 @@ class Moves:
 
 
 async def read_some(reader: Reader, count: int) -> list[Record]:
-    """Read until there are `count` records; fails when they don't come."""
+    """Read until there are `count` records; fails when they don't come. In short reads, as services
+    do: between two a reader sees that it is stuck.
+    """
     records: list[Record] = []
     async with asyncio.timeout(PATIENCE_S):
         while len(records) < count:
-            records += (await reader.read(count - len(records), PATIENCE_S)).records
+            records += (await reader.read(count - len(records), READ_S)).records
     return records
 
 
