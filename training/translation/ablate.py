@@ -2,6 +2,7 @@
 each other without one part. Rows that share a step share its captured graphs."""
 
 import gc
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from training.captions.checkpoint import load_checkpoint
 
 from .batches import make_buckets
 from .capture import Step, capture_steps
-from .hypotheses import mean_bleu, own_ways, stability, write_hypotheses
+from .hypotheses import accepted, mean_bleu, own_ways, stability, write_hypotheses
 from .model import Translator
 from .pieces import Pieces
 from .recipe import Job, Recipe
@@ -25,6 +26,7 @@ from .tasks import Learning
 from .train import Trainer
 
 PLACES = 200_000
+WAYS = ("draft", "greedy")
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ class Bench:
         gc.collect()
         net.load_state_dict(load_checkpoint(out)[0])
         pieces = Pieces(self.work / "pieces.model")
-        ways = own_ways(net, ("draft", "greedy"), PLACES)
+        ways = own_ways(net, WAYS, PLACES)
         write_hypotheses(ways, pieces, self.work, out)
-        write_hypotheses({"cut": ways["greedy"]}, pieces, self.work, out, half=True)
+        cut = {f"cut-{way}": answer for way, answer in ways.items()}
+        write_hypotheses(cut, pieces, self.work, out, half=True)
 
     def _ready(self, feed_back: bool) -> tuple[Translator, Learning, list[Step]]:
         if feed_back not in self._made:
@@ -109,15 +112,22 @@ def ablate(work: Path, shape: Shape, recipe: Recipe, job: Job, rows: Iterable[st
 
 
 def table(folder: Path, work: Path, pieces: Pieces, test: str = "test.tatoeba") -> Iterable[str]:
-    """A line of Markdown a row: mean BLEU of draft and greedy, and what of a half sentence's
-    translation still stands in the whole one's."""
-    yield f"| {test} | draft BLEU | greedy BLEU | of a half sentence's words kept |"
-    yield "|---|---|---|---|"
+    """A line of Markdown a row: steps learned, mean BLEU of draft and greedy, what of a draft
+    greedy accepts in one pass, and what of a half sentence's translation still stands in the whole
+    one's, both as drafted and as decoded."""
+    yield f"| {test} | steps | draft BLEU | greedy BLEU | accepted | kept: draft | kept: greedy |"
+    yield "|---|---|---|---|---|---|---|"
     for name in ROWS:
         out = folder / name
         if (out / "done").exists():
             draft, greedy = (
-                float(np.mean(mean_bleu(out / f"{way}.npz", work, pieces, test)))
-                for way in ("draft", "greedy")
+                float(np.mean(mean_bleu(out / f"{way}.npz", work, pieces, test))) for way in WAYS
             )
-            yield f"| {name} | {draft:.2f} | {greedy:.2f} | {stability(out, work):.0%} |"
+            shares = accepted(out, work, test), *(stability(out, way, work, test) for way in WAYS)
+            told = " | ".join(f"{share:.1%}" for share in shares)
+            yield f"| {name} | {last_step(out)} | {draft:.2f} | {greedy:.2f} | {told} |"
+
+
+def last_step(out: Path) -> int:
+    lines = (out / "curve.jsonl").read_text().splitlines()
+    return int(json.loads(lines[-1])["step"])

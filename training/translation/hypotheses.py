@@ -82,12 +82,22 @@ def read_hypotheses(path: Path) -> list[Ids]:
     return found.rows()
 
 
-def stability(folder: Path, data: Path, name: str = "test.tatoeba") -> float:
-    """How much of the half texts' translations (cut.npz) begins the whole ones' (greedy.npz)."""
-    cut, whole = (read_hypotheses(folder / f"{way}.npz") for way in ("cut", "greedy"))
+def stability(folder: Path, way: str, data: Path, name: str) -> float:
+    """How much of the half texts' translations (cut-WAY.npz) begins the whole ones' (WAY.npz)."""
+    return _begins(folder / f"cut-{way}.npz", folder / f"{way}.npz", data, name)
+
+
+def accepted(folder: Path, data: Path, name: str) -> float:
+    """How much of the drafts a strict decoder accepts in one pass: as far as it says the same."""
+    return _begins(folder / "draft.npz", folder / "greedy.npz", data, name)
+
+
+def _begins(parts: Path, wholes: Path, data: Path, name: str) -> float:
+    """The share of the first's pieces that begin the second's."""
+    part, whole = read_hypotheses(parts), read_hypotheses(wholes)
     index = [i for i, text in enumerate(all_texts(data)) if text[0] == name]
-    kept = sum(_shared(cut[i], whole[i]) for i in index)
-    return kept / max(sum(len(cut[i]) for i in index), 1)
+    kept = sum(_shared(part[i], whole[i]) for i in index)
+    return kept / max(sum(len(part[i]) for i in index), 1)
 
 
 def _shared(first: Ids, second: Ids) -> int:
