@@ -3,15 +3,15 @@
 A discrete-event simulation (bench/simulation.py): no clock, the same arrivals for all three ways,
 so a busy machine changes nothing. A price list says what one and eight texts take at each rung; the
 worth of a draft, that of what is verified being 1, is an argument too, so that the scheduler is
-judged for weights that are yet to come. A draft that was made in time is verified after it where
-time is left, as in the service.
+judged for weights that are yet to come. An answer that was made in time is made better after it
+where time is left, as in the service: the ladder has all three rungs.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from random import Random
 from statistics import fmean, stdev
@@ -30,27 +30,30 @@ TOKENS = 20
 DEADLINE_S = 0.15
 LOADS = (0.3, 0.6, 0.9, 1.2)
 SECONDS = 60.0
-BOTH = (Rung.DRAFT, Rung.VERIFIED)
+RUNGS = (Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)
+#: Of a beam's text, where a verified one is worth 1 (workers/models/translation/translation.json).
+REFINED_WORTH = 1.003
 
 
 class Prices(NamedTuple):
-    """Milliseconds for one text and for eight together: of a draft, of one that is verified, and of
-    greedy decoding without any, which gives the same text.
+    """Milliseconds for one text and for eight together: of a draft, of one that is verified, of
+    greedy decoding without any, which gives the same text, and of a beam.
     """
 
     draft: tuple[float, float]
     verified: tuple[float, float]
     greedy: tuple[float, float]
+    refined: tuple[float, float]
 
 
 PRICES = {
     # one core of an EPYC with VNNI, the weights of 2026-11-28, a calm and a busy machine, and those
     # of 2026-11-29 on another core
-    "calm": Prices((5.9, 39.5), (11.4, 38.5), (11.4, 38.5)),
-    "busy": Prices((9.4, 44.4), (21.7, 49.2), (21.7, 49.2)),
-    "quick draft": Prices((9.2, 45.7), (15.9, 55.8), (15.9, 55.8)),
+    "calm": Prices((5.9, 39.5), (11.4, 38.5), (11.4, 38.5), (16.5, 122.0)),
+    "busy": Prices((9.4, 44.4), (21.7, 49.2), (21.7, 49.2), (29.2, 117.0)),
+    "quick draft": Prices((9.2, 45.7), (15.9, 55.8), (15.9, 55.8), (30.7, 149.0)),
     # an engine on which a draft is a third of the price at any size: assumed
-    "cheap draft": Prices((4.0, 20.0), (12.0, 60.0), (12.0, 60.0)),
+    "cheap draft": Prices((4.0, 20.0), (12.0, 60.0), (12.0, 60.0), (24.0, 120.0)),
 }
 
 
@@ -75,22 +78,23 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Costs(Engine):
-    """A line for drafts, and those of all ways to the verified text, of which the quickest counts
+    """A line for drafts, and those of all ways to a better text, of which the quickest counts
     (workers/core/shortcut.py).
     """
 
-    ways: tuple[Line, ...] = ()
+    ways: Mapping[Rung, tuple[Line, ...]] = field(default_factory=dict)
 
     def mean_s(self, rung: Rung, batch: int) -> float:
-        if rung is Rung.VERIFIED:
-            return min(way.of(batch) for way in self.ways)
+        if rung in self.ways:
+            return min(way.of(batch) for way in self.ways[rung])
         return self.fixed_s + self.each_s * batch
 
 
 def costs(prices: Prices, rungs: tuple[Rung, ...]) -> Costs:
     """Who never drafts decodes greedily."""
-    draft, verified, greedy = (line_of(*each) for each in prices)
-    return Costs(*draft, ways=(verified, greedy) if Rung.DRAFT in rungs else (greedy,))
+    draft, verified, greedy, refined = (line_of(*each) for each in prices)
+    ways = (verified, greedy) if Rung.DRAFT in rungs else (greedy,)
+    return Costs(*draft, ways={Rung.VERIFIED: ways, Rung.REFINED: (refined,)})
 
 
 def line_of(one_ms: float, eight_ms: float) -> Line:
@@ -99,23 +103,27 @@ def line_of(one_ms: float, eight_ms: float) -> Line:
 
 
 class Climbing(Simulation):
-    """As in the service: a draft is kept, and asked for a better rung until its deadline."""
+    """As in the service: an answer is kept, and asked for a better rung until its deadline."""
 
     def answered(self, run: Run, now: float) -> None:
         super().answered(run, now)
         for job in run.jobs:
-            better = above(run.rung, BOTH) if len(job.rungs) > 1 else ()
+            better = above(run.rung, job.rungs)
             if better and now < job.deadline:
                 self.policy.add(replace(job, rungs=better, done=run.rung), now)
 
 
 @dataclass(slots=True)
 class Kept(Tally):
-    """A text that was drafted in time counts once, at the better rung if that came in time too."""
+    """A text that was answered in time counts once, by the worth of what came in time last."""
+
+    worth: Mapping[Rung, float] = field(default_factory=dict)
+    quality: float = 0.0
 
     def answer(self, run: Run, now: float) -> None:
-        again = [job for job in run.jobs if job.done is not None]
-        self.verified += sum(now <= job.deadline for job in again)
+        for job in run.jobs:
+            had = self.worth[job.done] if job.done else 0.0
+            self.quality += (self.worth[run.rung] - had) * (now <= job.deadline)
         first = tuple(job for job in run.jobs if job.done is None)
         if first:
             Tally.answer(self, replace(run, jobs=first), now)
@@ -127,14 +135,14 @@ class Kept(Tally):
 def scheduled(engine: Costs, worth: dict[Rung, float]) -> Schedule:
     """Has seen a few runs of each size, and goes on learning."""
     profile, chance = LatencyProfile(), Random(1)
-    for rung in BOTH:
+    for rung in RUNGS:
         for batch in (1, 2, 4, 8, 16, 32) * 4:
             profile.observe(rung, TOKENS, batch, engine.draw_s(rung, batch, chance), now=0.0)
     return Schedule(profile, Limits(max_batch=MAX_BATCH, guard_s=0.0, worth=worth))
 
 
 RIVALS: dict[str, tuple[Rung, ...]] = {
-    "ladder": BOTH,
+    "ladder": RUNGS,
     "always greedy": (Rung.VERIFIED,),
     "always draft": (Rung.DRAFT,),
 }
@@ -151,13 +159,12 @@ def play(prices: Prices, draft: float, rungs: tuple[Rung, ...], load: float, see
     """`draft`: the worth of one; `load`: of the capacity in full batches of drafts."""
     engine, found = costs(prices, rungs), Found([], [])
     texts = Texts(rate=load * engine.capacity(), rungs=rungs)
-    worth = {Rung.DRAFT: draft, Rung.VERIFIED: 1.0}
+    worth = {Rung.DRAFT: draft, Rung.VERIFIED: 1.0, Rung.REFINED: REFINED_WORTH}
     for seed in range(seeds):
-        simulation = Climbing(scheduled(engine, worth), engine, texts, SECONDS, seed, Kept())
-        shares = simulation.play().shares()
-        found.goodput.append(shares["goodput"])
-        drafts = shares["goodput"] - shares["verified"]
-        found.quality.append(shares["verified"] + drafts * draft)
+        kept = Kept(worth=worth)
+        Climbing(scheduled(engine, worth), engine, texts, SECONDS, seed, kept).play()
+        found.goodput.append(kept.shares()["goodput"])
+        found.quality.append(kept.quality / kept.jobs)
     return found
 
 

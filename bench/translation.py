@@ -101,7 +101,7 @@ def reading(graphs: Graphs, memory: Memory, new: int, past: int) -> Callable[[],
 
 
 def prices(one: dict[str, float], eight: dict[str, float], stood: float) -> Prices:
-    ways = ("draft", f"verified, {stood:.0%} stands", "greedy")
+    ways = ("draft", f"verified, {stood:.0%} stands", "greedy", f"beam {BEAM}")
     return Prices(*((one[way], eight[way]) for way in ways))
 
 

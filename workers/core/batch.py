@@ -88,8 +88,12 @@ class Batcher:
         chosen = self._fill(best, candidates, latest, must)
         return self._settle(best, chosen, candidates, latest, rate, risk)
 
-    def pays(self, batch: Batch, risk: float) -> bool:
-        """Whether what is made better adds more than what its time may cost; first answers do."""
+    def pays(self, batch: Batch, rate: float, risk: float) -> bool:
+        """Whether what is made better adds more than what its time may cost; first answers do.
+
+        Nobody waits for one then, so only that share of its time is missed which those who come
+        would have used.
+        """
         worth, first = self._limits.worth, batch.entries[0]
         had = [worth.get(each.job.done, 1.0) for each in batch.entries if each.job.done]
         if not worth or not had:
@@ -97,7 +101,9 @@ class Batcher:
         bucket = max(each.bucket for each in batch.entries)
         took_s = self._profile.expect_bucket(batch.rung, bucket, len(had))
         added = len(had) * worth.get(batch.rung, 1.0) - sum(had)
-        return added >= risk * took_s / self.least_s(first)
+        least_s = self.least_s(first)
+        load = min(rate * least_s / self._limits.engines, 1.0)
+        return added >= risk * load * took_s / least_s
 
     def least_s(self, entry: Entry) -> float:
         """Seconds that a job takes of a full batch at the lowest rung that it has or wants."""

@@ -64,7 +64,7 @@ class Schedule:
         if self.limits.worth and not self._possible(job, now):
             self._doomed.add(job.id)
         self._counts["added"] += 1
-        if replaced is None:
+        if replaced is None and job.done is None:
             self._rate.count(now)
         return replaced
 
@@ -149,7 +149,7 @@ class Schedule:
         rate = self._rate.per_second(now)
         risk = self._risk_of(candidates, now, rate) if self.limits.worth else 0.0
         batch = self._batcher.choose(candidates, now, rate, must, risk)
-        if not self._batcher.pays(batch, risk):
+        if not self._batcher.pays(batch, rate, risk):
             return None
         for entry in batch.entries:
             queue.serve(entry)
@@ -157,10 +157,12 @@ class Schedule:
         return self._start(Run(jobs, batch.rung, batch.predicted_s), now)
 
     def _risk_of(self, candidates: Sequence[Entry], now: float, rate: float) -> float:
-        """That a run of these takes somebody's answer away, at the longest that it may take."""
+        """That a run of these takes somebody's answer away, if it is of the next better rung."""
         first, size = candidates[0], min(len(candidates), self.limits.max_batch)
         load = rate * self._batcher.least_s(first) / self.limits.engines
-        took_s = self.profile.expect_bucket(first.job.rungs[-1], first.bucket, size)
+        rungs = first.job.rungs
+        better = rungs[0] if first.job.done else rungs[min(1, len(rungs) - 1)]
+        took_s = self.profile.expect_bucket(better, first.bucket, size)
         return self._risk.ask(load, len(self._first), now + took_s)
 
     def _attempt(self, hopeless: list[Job], now: float) -> Run | None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from stream.core.messages import Rung
-from workers.core.batch import Batcher
+from workers.core.batch import Batch, Batcher
 from workers.core.fair import Entry, FairQueue
 from workers.core.jobs import Job
 from workers.core.limits import Limits
@@ -210,3 +211,15 @@ def test_a_rung_of_unknown_worth_counts_as_much_and_is_taken_where_nobody_misses
     assert chooser.choose(entries([900], rungs), 0.0, rate=0.0).rung is Rung.REFINED
     done = entries([900], (Rung.REFINED,))
     assert chooser.choose(done, 0.0, rate=0.0).rung is Rung.REFINED
+
+
+def test_what_is_made_better_pays_where_few_come_or_little_is_lost() -> None:
+    """Of the drafts that the engine can make 20 a second are 0.1, 150 are 0.8."""
+    chooser = even_batcher({DRAFT: 0.82, VERIFIED: 1.0})
+    queue = [replace(entry, job=replace(entry.job, done=DRAFT)) for entry in entries([900])]
+    better = Batch(tuple(queue), VERIFIED, predicted_s=0.02)
+    assert chooser.pays(better, rate=20.0, risk=0.4)
+    assert not chooser.pays(better, rate=150.0, risk=0.4)
+    assert chooser.pays(better, rate=150.0, risk=0.04)
+    first = Batch(tuple(entries([900])), VERIFIED, predicted_s=0.02)
+    assert chooser.pays(first, rate=150.0, risk=1.0)

@@ -169,6 +169,20 @@ def test_what_is_replaced_is_no_more_work() -> None:
     assert decision.rung is VERIFIED
 
 
+@pytest.mark.parametrize(("done", "rung"), [(None, DRAFT), (DRAFT, VERIFIED)])
+def test_what_was_answered_and_waits_to_be_better_is_no_more_work(
+    done: Rung | None, rung: Rung
+) -> None:
+    queue = schedule()
+    for number in range(1_000):
+        queue.add(job(str(number), rungs=(VERIFIED,), done=done), 0.0)
+        queue.remove(str(number))
+    queue.add(job("text", rungs=(DRAFT, VERIFIED)), 0.0)
+    decision = queue.decide(0.0)
+    assert isinstance(decision, Run)
+    assert decision.rung is rung
+
+
 def test_runs_teach_the_profile() -> None:
     queue = Schedule(LatencyProfile(initial_s=0.001), Limits())
     queue.add(job("a"), 0.0)
