@@ -22,6 +22,7 @@ from tests.end_to_end.roles import PARTITIONS, Door, House, until_judged
 from tests.end_to_end.speaking import hear_finals, publish
 from tests.support.scripted import SEGMENT_SAMPLES, SPOKEN
 from tests.support.served import Fields, Speaker
+from tests.support.worlds import READ_S
 
 pytestmark = [
     pytest.mark.kafka,
@@ -274,7 +275,7 @@ async def read_until(reader: Reader, log: Log, wanted: Wanted) -> None:
     """Fails when no such result comes in this log."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            records = (await reader.read(100, PATIENCE_S)).records
+            records = (await reader.read(100, READ_S)).records
             for record in records:
                 if record.log == log and wanted(*wire.decode_result(record)):
                     return

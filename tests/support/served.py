@@ -23,6 +23,7 @@ from stream.ports import Bus
 from stream.serving import serving
 
 PATIENCE_S = 20.0
+READ_S = 0.5
 SECRET = "a secret of more than thirty-two bytes"
 PARTITIONS = 2
 Fields = dict[str, Any]
@@ -99,7 +100,7 @@ class Served:
         records: list[Record] = []
         async with asyncio.timeout(PATIENCE_S):
             while len(records) < count:
-                records += (await reader.read(100, PATIENCE_S)).records
+                records += (await reader.read(100, READ_S)).records
         await reader.close()
         return records
 
@@ -126,7 +127,7 @@ async def moderating(
 
     async def work() -> None:
         while True:
-            for record in (await reader.read(100, PATIENCE_S)).records:
+            for record in (await reader.read(100, READ_S)).records:
                 job = wire.decode_post(record)
                 if (verdict := judge(job)) is not None:
                     await house.write(Topic.VERDICTS, job.channel, verdict, to=job.gateway)

@@ -15,8 +15,9 @@ from stream.core.records import Log, Record, Topic, Truncation
 from stream.ports import Bus, Reader
 
 PATIENCE_S = 30.0
-READ_S = 0.5
 """A test that waits longer than this waits for nothing."""
+READ_S = 0.5
+"""One read; between two a reader sees that it is stuck."""
 
 Kind = Literal["memory", "mock", "kafka"]
 

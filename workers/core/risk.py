@@ -12,7 +12,7 @@ from collections import deque
 
 NEWEST = 0.01
 """Of the newest case in an average."""
-FIRST = 0.1
+FIRST = 0.2
 """Before anything was seen; none where hardly anything comes."""
 LOADS = (0.1, 0.5, 1.0, 1.5)
 """Where rows end, of what the engines can do; columns are the powers of two that wait."""
