@@ -21,9 +21,9 @@ from stream.core.records import Log, Origin, PostJob, Record, Result, Topic
 from stream.gateway import Gateway
 from stream.ports import Bus
 from stream.serving import serving
+from tests.support.worlds import READ_S
 
 PATIENCE_S = 20.0
-READ_S = 0.5
 SECRET = "a secret of more than thirty-two bytes"
 PARTITIONS = 2
 Fields = dict[str, Any]

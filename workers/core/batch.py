@@ -101,9 +101,12 @@ class Batcher:
         bucket = max(each.bucket for each in batch.entries)
         took_s = self._profile.expect_bucket(batch.rung, bucket, len(had))
         added = len(had) * worth.get(batch.rung, 1.0) - sum(had)
-        least_s = self.least_s(first)
-        load = min(rate * least_s / self._limits.engines, 1.0)
-        return added >= risk * load * took_s / least_s
+        missed = min(self.load(first, rate), 1.0) * took_s / self.least_s(first)
+        return added >= risk * missed
+
+    def load(self, entry: Entry, rate: float) -> float:
+        """Of what the engines can do, what `rate` such jobs a second take in full batches."""
+        return rate * self.least_s(entry) / self._limits.engines
 
     def least_s(self, entry: Entry) -> float:
         """Seconds that a job takes of a full batch at the lowest rung that it has or wants."""

@@ -159,10 +159,10 @@ class Schedule:
     def _risk_of(self, candidates: Sequence[Entry], now: float, rate: float) -> float:
         """That a run of these takes somebody's answer away, if it is of the next better rung."""
         first, size = candidates[0], min(len(candidates), self.limits.max_batch)
-        load = rate * self._batcher.least_s(first) / self.limits.engines
         rungs = first.job.rungs
         better = rungs[0] if first.job.done else rungs[min(1, len(rungs) - 1)]
         took_s = self.profile.expect_bucket(better, first.bucket, size)
+        load = self._batcher.load(first, rate)
         return self._risk.ask(load, len(self._first), now + took_s)
 
     def _attempt(self, hopeless: list[Job], now: float) -> Run | None:
