@@ -20,7 +20,8 @@ import sacrebleu
 from bench.figures import last_line, row
 from stream.core.messages import Rung
 from workers.engines.ctc_translation.engine import open_drafting
-from workers.engines.texts import Said, Sentence, TextEngine
+from workers.engines.sentences import Said, Sentence
+from workers.engines.texts import TextEngine
 from workers.ports import Render
 
 LANGUAGES = ("de", "fr", "es")

@@ -22,7 +22,7 @@ from training.translation.corpus import Pair, as_recognised, read_pairs
 from workers.core.growing import HELD_BACK, Growth, erased
 from workers.engines.ctc_translation.engine import Drafting, open_drafting
 from workers.engines.registry import find_engine, make_engine
-from workers.engines.texts import Sentence
+from workers.engines.sentences import Sentence
 
 WORD_S = 0.4
 """A word of ordinary speech."""

@@ -4,7 +4,8 @@ A discrete-event simulation (bench/simulation.py): no clock, the same arrivals f
 so a busy machine changes nothing. A price list says what one and eight texts take at each rung; the
 worth of a draft, that of what is verified being 1, is an argument too, so that the scheduler is
 judged for weights that are yet to come. An answer that was made in time is made better after it
-where time is left, as in the service: the ladder has all three rungs.
+where time is left, and runs at better rungs are broken off for those who come, as in the service:
+the ladder has all three rungs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from bench.figures import last_line, row
-from bench.simulation import MAX_BATCH, Engine, Load, Simulation, Tally
+from bench.prices import PRICES, TOKENS, Costs, Prices, costs
+from bench.simulation import MAX_BATCH, Ended, Load, Simulation, Tally
 from stream.core.messages import Rung
 from workers.core.jobs import Job, Run
 from workers.core.ladder import above
@@ -26,35 +28,12 @@ from workers.core.limits import Limits
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 
-TOKENS = 20
 DEADLINE_S = 0.15
 LOADS = (0.3, 0.6, 0.9, 1.2)
 SECONDS = 60.0
 RUNGS = (Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)
 #: Of a beam's text, where a verified one is worth 1 (workers/models/translation/translation.json).
 REFINED_WORTH = 1.003
-
-
-class Prices(NamedTuple):
-    """Milliseconds for one text and for eight together: of a draft, of one that is verified, of
-    greedy decoding without any, which gives the same text, and of a beam.
-    """
-
-    draft: tuple[float, float]
-    verified: tuple[float, float]
-    greedy: tuple[float, float]
-    refined: tuple[float, float]
-
-
-PRICES = {
-    # one core of an EPYC with VNNI, the weights of 2026-11-28, a calm and a busy machine, and those
-    # of 2026-11-29 on another core
-    "calm": Prices((5.9, 39.5), (11.4, 38.5), (11.4, 38.5), (16.5, 122.0)),
-    "busy": Prices((9.4, 44.4), (21.7, 49.2), (21.7, 49.2), (29.2, 117.0)),
-    "quick draft": Prices((9.2, 45.7), (15.9, 55.8), (15.9, 55.8), (30.7, 149.0)),
-    # an engine on which a draft is a third of the price at any size: assumed
-    "cheap draft": Prices((4.0, 20.0), (12.0, 60.0), (12.0, 60.0), (24.0, 120.0)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,51 +45,49 @@ class Texts(Load):
         return Job(str(number), channel, now + DEADLINE_S, TOKENS, self.rungs)
 
 
-class Line(NamedTuple):
-    """Seconds of a batch."""
-
-    fixed_s: float
-    each_s: float
-
-    def of(self, batch: int) -> float:
-        return self.fixed_s + self.each_s * batch
-
-
-@dataclass(frozen=True, slots=True)
-class Costs(Engine):
-    """A line for drafts, and those of all ways to a better text, of which the quickest counts
-    (workers/core/shortcut.py).
+class Climbing(Simulation):
+    """As in the service: an answer is kept, and asked for a better rung until its deadline; a run
+    is broken off where the schedule says so.
     """
 
-    ways: Mapping[Rung, tuple[Line, ...]] = field(default_factory=dict)
+    policy: Schedule
+    engine: Costs
+    _asked_s: float | None = None
+    _is_cut = False
 
-    def mean_s(self, rung: Rung, batch: int) -> float:
-        if rung in self.ways:
-            return min(way.of(batch) for way in self.ways[rung])
-        return self.fixed_s + self.each_s * batch
+    def came(self, job: Job, now: float) -> None:
+        super().came(job, now)
+        going = self.under_way
+        if going is None or self._asked_s is not None or not self.policy.breaks(going.run):
+            return
+        self._asked_s = now - going.began
+        ends_s = self.engine.broken_s(going.run, self._asked_s, going.took_s)
+        self._is_cut = ends_s < going.took_s
+        self.begin(going.run, going.began, ends_s)
 
-
-def costs(prices: Prices, rungs: tuple[Rung, ...]) -> Costs:
-    """Who never drafts decodes greedily."""
-    draft, verified, greedy, refined = (line_of(*each) for each in prices)
-    ways = (verified, greedy) if Rung.DRAFT in rungs else (greedy,)
-    return Costs(*draft, ways={Rung.VERIFIED: ways, Rung.REFINED: (refined,)})
-
-
-def line_of(one_ms: float, eight_ms: float) -> Line:
-    each_s = max((eight_ms - one_ms) / 7, 1e-3) / 1000
-    return Line(max(one_ms / 1000 - each_s, 1e-5), each_s)
-
-
-class Climbing(Simulation):
-    """As in the service: an answer is kept, and asked for a better rung until its deadline."""
+    def ended(self, what: Ended, now: float) -> None:
+        asked_s, self._asked_s = self._asked_s, None
+        if asked_s is None:
+            super().ended(what, now)
+            return
+        self.policy.broke(what.run, asked_s, what.took_s)
+        if not self._is_cut:
+            self.answered(what.run, now)
+        elif what.run.improves:  # none of it counts, which is less than the engine gives
+            self._ask(what.run.jobs, now)
+        else:
+            self.answered(replace(what.run, rung=Rung.DRAFT), now)
 
     def answered(self, run: Run, now: float) -> None:
         super().answered(run, now)
-        for job in run.jobs:
-            better = above(run.rung, job.rungs)
-            if better and now < job.deadline:
-                self.policy.add(replace(job, rungs=better, done=run.rung), now)
+        better = {job.id: above(run.rung, job.rungs) for job in run.jobs}
+        jobs = [replace(job, rungs=better[job.id], done=run.rung) for job in run.jobs]
+        self._ask([job for job in jobs if job.rungs], now)
+
+    def _ask(self, jobs: Sequence[Job], now: float) -> None:
+        for job in jobs:
+            if now < job.deadline:
+                self.policy.add(job, now)
 
 
 @dataclass(slots=True)
@@ -138,7 +115,8 @@ def scheduled(engine: Costs, worth: dict[Rung, float]) -> Schedule:
     for rung in RUNGS:
         for batch in (1, 2, 4, 8, 16, 32) * 4:
             profile.observe(rung, TOKENS, batch, engine.draw_s(rung, batch, chance), now=0.0)
-    return Schedule(profile, Limits(max_batch=MAX_BATCH, guard_s=0.0, worth=worth))
+    limits = Limits(max_batch=MAX_BATCH, guard_s=0.0, worth=worth, interruptible=True)
+    return Schedule(profile, limits)
 
 
 RIVALS: dict[str, tuple[Rung, ...]] = {
@@ -195,7 +173,7 @@ def lead(figure: str, mine: Sequence[float], theirs: Sequence[float]) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prices", nargs="+", choices=list(PRICES), default=list(PRICES))
-    parser.add_argument("--worth", nargs="+", type=float, default=[0.82, 0.92], help="of a draft")
+    parser.add_argument("--worth", nargs="+", type=float, default=[0.92, 0.96], help="of a draft")
     parser.add_argument("--loads", nargs="+", type=float, default=list(LOADS))
     parser.add_argument("--seeds", type=int, default=6)
     options = parser.parse_args()

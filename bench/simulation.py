@@ -33,7 +33,8 @@ class Engine:
     tail_share: float = 0.005
     tail_factor: float = 2.0
 
-    def mean_s(self, rung: Rung, batch: int) -> float:
+    def mean_s(self, rung: Rung, batch: int, again: bool = False) -> float:
+        """`again`: of texts that have an answer already."""
         factor = self.verified_factor if rung is Rung.VERIFIED else 1.0
         return (self.fixed_s + self.each_s * batch) * factor
 
@@ -41,8 +42,8 @@ class Engine:
         """The 95th percentile, tail left out."""
         return self.mean_s(rung, batch) * math.exp(1.645 * self.noise)
 
-    def draw_s(self, rung: Rung, batch: int, chance: Random) -> float:
-        took_s = self.mean_s(rung, batch) * math.exp(chance.gauss(0.0, self.noise))
+    def draw_s(self, rung: Rung, batch: int, chance: Random, again: bool = False) -> float:
+        took_s = self.mean_s(rung, batch, again) * math.exp(chance.gauss(0.0, self.noise))
         return took_s * (self.tail_factor if chance.random() < self.tail_share else 1.0)
 
     def capacity(self) -> float:
@@ -107,11 +108,12 @@ class Policy(Protocol):
     def observe(self, run: Run, took_s: float, now: float) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ended:
     """A run that ends."""
 
     run: Run
+    began: float
     took_s: float
 
 
@@ -174,7 +176,7 @@ class Simulation:
         self._arrivals = load.arrivals(seconds, Random(seed))
         self._events: list[tuple[float, int, Job | Ended | None]] = []
         self._order = count()
-        self._busy = False
+        self.under_way: Ended | None = None
         self._armed: float | None = None
 
     def play(self) -> Tally:
@@ -182,24 +184,35 @@ class Simulation:
         while self._events:
             now, _, what = heapq.heappop(self._events)
             if isinstance(what, Job):
-                self.tally.ask(what)
-                self.policy.add(what, now)
+                self.came(what, now)
                 self._next_arrival()
-            elif isinstance(what, Ended):
-                self._busy = False
-                self.policy.observe(what.run, what.took_s, now)
-                self.answered(what.run, now)
+            elif what is not None and what is self.under_way:
+                self.under_way = None
+                self.ended(what, now)
             if (gone := self.policy.expired(now)) is not None:
                 self.tally.expire(gone.jobs)
             self._start(now)
             self._arm()
         return self.tally
 
+    def came(self, job: Job, now: float) -> None:
+        self.tally.ask(job)
+        self.policy.add(job, now)
+
+    def ended(self, what: Ended, now: float) -> None:
+        self.policy.observe(what.run, what.took_s, now)
+        self.answered(what.run, now)
+
     def answered(self, run: Run, now: float) -> None:
         self.tally.answer(run, now)
 
+    def begin(self, run: Run, began: float, took_s: float) -> None:
+        """It ends then, whatever was thought of its end before."""
+        self.under_way = Ended(run, began, took_s)
+        self._push(began + took_s, self.under_way)
+
     def _start(self, now: float) -> None:
-        while not self._busy:
+        while self.under_way is None:
             decision = self.policy.decide(now)
             if isinstance(decision, Wait):
                 if decision.until is not None:
@@ -208,9 +221,9 @@ class Simulation:
             if isinstance(decision, Expire):
                 self.tally.expire(decision.jobs)
                 continue
-            took_s = self.engine.draw_s(decision.rung, len(decision.jobs), self._chance)
-            self._push(now + took_s, Ended(decision, took_s))
-            self._busy = True
+            again = decision.improves
+            took_s = self.engine.draw_s(decision.rung, len(decision.jobs), self._chance, again)
+            self.begin(decision, now, took_s)
 
     def _arm(self) -> None:
         due = self.policy.next_due()

@@ -19,7 +19,7 @@ from ctranslate2.specs import common_spec, transformer_spec
 from torch import Tensor, nn
 
 from bench.figures import last_line, row
-from bench.ladder import TOKENS
+from bench.prices import TOKENS
 from bench.translation import spread, tested, timed
 from training.translation.decode import decode_all
 from training.translation.model import Translator

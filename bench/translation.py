@@ -25,11 +25,12 @@ import numpy as np
 
 from bench.figures import last_line, row
 from bench.growing import growing
-from bench.ladder import LOADS, TOKENS, Prices, ladder
+from bench.ladder import LOADS, ladder
+from bench.prices import TOKENS, Prices
 from stream.core.messages import Rung
 from workers.engines.ctc_translation.engine import Drafting, open_drafting
 from workers.engines.ctc_translation.graphs import BEGIN, Graphs, Memory
-from workers.engines.texts import Sentence
+from workers.engines.sentences import Sentence
 from workers.engines.verifying import Autoregressive
 
 BEAM = 4

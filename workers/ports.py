@@ -6,8 +6,8 @@ Requests and answers are values that cross a pipe as MessagePack (engines/codec.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -21,7 +21,8 @@ class Card(Struct, frozen=True, kw_only=True):
 
     Of a translation engine `languages` are those it writes, `sources` those it reads (without any:
     the first of `languages`). `worth` is that of an answer at a rung, where that was measured:
-    a worker then seeks most worth, and counts what its time may cost others.
+    a worker then seeks most worth, and counts what its time may cost others. `interruptible`: a run
+    can be broken off between its steps (its process says so: engines/host.py).
     """
 
     name: str
@@ -30,6 +31,7 @@ class Card(Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ("en",)
     sources: tuple[str, ...] = ()
     worth: dict[Rung, float] = {}
+    interruptible: bool = False
 
 
 class Audio(Struct, frozen=True, kw_only=True, tag_field="type", tag="audio"):
@@ -109,6 +111,7 @@ class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
     """A text to be translated.
 
     `draft`     what is on screen already; its first `stable` code points must stand in the answer
+    `answered`  `draft` is a translation of this very text, which is to become better
     `growing`   the text goes on: more of `draft` may stand where it is nearly the best
     `glossary`  words and how they are always translated
     `left_s`    seconds until the answer is due, counted from the run's begin: a rung is interrupted
@@ -120,6 +123,7 @@ class Render(Struct, frozen=True, kw_only=True, tag_field="type", tag="render"):
     target: str
     draft: str = ""
     stable: int = 0
+    answered: bool = False
     growing: bool = False
     glossary: dict[str, str] = {}
     left_s: float | None = None
@@ -159,6 +163,16 @@ class Engine(Protocol):
         """Drop a stream's state."""
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine whose runs can be broken off between two of their steps."""
+
+    def interrupt_when(self, hurried: Callable[[], bool]) -> None:
+        """Ask this between steps; once it is so, the answers are what there is then, each at the
+        rung that it has reached. Called before the first question.
+        """
+
+
 class RunsEngine(Protocol):
     """An engine as those see it who wait for its process (engines/process.py)."""
 
@@ -172,6 +186,9 @@ class RunsEngine(Protocol):
 
     def forget(self, stream: str) -> None:
         """Drop a stream's state."""
+
+    def hurry(self) -> None:
+        """Have the run under way broken off between two of its steps, where the engine can."""
 
     def statistics(self) -> Mapping[str, float]:
         """Counts by name."""

@@ -44,10 +44,13 @@ class Outcome:
 
 
 class Timing(NamedTuple):
-    """When a run began (clock) and how many seconds it took."""
+    """When a run began (clock) and how many seconds it took; `broken_off`: others came, so what it
+    has not reached may be asked for again.
+    """
 
     began: float
     took_s: float
+    broken_off: bool = False
 
 
 class Told(NamedTuple):

@@ -104,5 +104,5 @@ def limits_of(card: Card) -> Limits:
     """Captions judge by how busy the engine is which rungs they ask for (core/pace.py): their price
     in full batches is not known until there are some.
     """
-    limits = Limits(worth=card.worth)
+    limits = Limits(worth=card.worth, interruptible=card.interruptible)
     return replace(limits, ceiling=inf) if card.task == "captions" else limits

@@ -88,16 +88,20 @@ class Subtitles:
             target=line.key.language,
             draft=growth.whole,
             stable=growth.kept(heard.caption.text) if job.final else growth.shown.stable,
+            answered=job.done is not None,
             growing=not job.final,
             glossary=self._catalogue.of(line.key.channel).glossary,
             left_s=max(0.0, job.deadline - now - GUARD_S) if hurried else None,
         )
 
-    def answer(self, job: Job, answer: Rendered, rung: Rung, timing: Timing) -> Outcome:
+    def answer(self, job: Job, answer: Rendered | None, rung: Rung, timing: Timing) -> Outcome:
+        """None: the run was broken off before it brought anything new."""
         line = self._line_of(job)
         heard = line.asked.pop(job.id, None) if line else None
         if line is None or heard is None or line.is_done:
             return NOTHING
+        if answer is None:
+            return Outcome(jobs=(self._job(line, job.deadline, done=job.done),))
         top = self._rungs[-1]
         translation = line.translation(heard, answer, answer.rung or rung, top, timing)
         if not translation.final:

@@ -23,7 +23,7 @@ from stream.core.records import (
     Topic,
 )
 from workers.core.jobs import Job
-from workers.core.ladder import above
+from workers.core.ladder import above, is_above
 from workers.core.languages import Detector
 from workers.ports import Answer, Card, Render, Rendered
 from workers.requests import NOTHING, Requests, TextRole, Waiting
@@ -80,18 +80,23 @@ class Translating(TextRole[TextJob]):
             source=self._source(waiting, job.id),
             target=text.target,
             draft=kept.text if kept else "",
+            answered=kept is not None,
             glossary=self.catalogue.of(text.channel).glossary,
             left_s=max(0.0, job.deadline - now - GUARD_S),
         )
 
     def answer(self, job: Job, answer: Answer, rung: Rung, timing: Timing) -> Outcome:
         assert isinstance(answer, Rendered)
-        self._count(answer, rung)
+        in_vain = timing.broken_off and not is_above(answer.rung or rung, job.done)
+        if not in_vain:
+            self._count(answer, rung)
         if job.supersedes is not None:
-            return self._subtitles.answer(job, answer, rung, timing)
+            return self._subtitles.answer(job, None if in_vain else answer, rung, timing)
         waiting = self._waiting.get(job.id)
         if waiting is None:
             return NOTHING
+        if in_vain:
+            return Outcome(jobs=(job,))
         translation = self._translation(job.id, waiting, answer, rung, timing)
         better = above(translation.rung, self._card.rungs)
         stood_still = job.done is translation.rung  # to ask it again would bring the same

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from stream.core import wire
-from stream.core.deadlines import DeadlineHeap
 from stream.core.errors import BusError, EngineError
 from stream.core.records import Log, Position, Record, Topic
 from stream.following import EVERYTHING_S, Follower
@@ -21,6 +20,7 @@ from workers.output import Output
 from workers.ports import Answer, RunsEngine
 from workers.role import Outcome, Publication, Role, Timing
 from workers.takeover import Takeover
+from workers.underway import Going, UnderWay
 
 READ_ATTEMPTS = 2
 
@@ -75,8 +75,7 @@ class Worker:
         self._settings = Follower(bus, logs, EVERYTHING_S, self._learn_settings)
         self._takeover = Takeover(bus=bus, role=role, clock=clock)
         self._reader: Reader | None = None
-        self._running: DeadlineHeap[str] = DeadlineHeap()
-        self._running_jobs: dict[str, Job] = {}
+        self._under_way = UnderWay()
         self._suspects: set[str] = set()
         self._wake = asyncio.Event()
         self._due = asyncio.Event()
@@ -180,9 +179,9 @@ class Worker:
             now = self._clock.now()
             expired = self._schedule.expired(now)
             jobs = list(expired.jobs) if expired else []
-            jobs += [self._running_jobs[job_id] for job_id in self._running.pop_due(now)]
+            jobs += self._under_way.pop_due(now)
             await self._expire(jobs)
-            due = (self._schedule.next_due(), self._running.next_due())
+            due = (self._schedule.next_due(), self._under_way.next_due())
             await self._wait_until(min((at for at in due if at), default=None), self._due)
 
     async def _wait_until(self, until: float | None, event: asyncio.Event) -> None:
@@ -212,40 +211,39 @@ class Worker:
         if not asked:
             return
         jobs = [job for job, _ in asked.values()]
-        self._enter(jobs)
+        self._under_way.enter(jobs)
+        self._due.set()
         try:
             await self._engine.wait_up()
-            began = self._clock.now()
+            going = self._under_way.begin(replace(run, jobs=tuple(jobs)), self._clock.now())
             timeout_s = max(self._limits.hang_s, 10 * run.predicted_s)
             questions = [question for _, question in asked.values()]
             answers = await self._engine.run(run.rung, questions, timeout_s)
         except EngineError as error:
-            self._leave(jobs)
+            self._under_way.leave()
             await self._fail(jobs, error)
         else:
-            self._leave(jobs)
-            await self._finish(jobs, answers, run, began)
+            self._under_way.leave()
+            await self._finish(going, answers)
 
-    def _enter(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            self._running.push(job.id, job.deadline)
-            self._running_jobs[job.id] = job
-        self._due.set()
-
-    def _leave(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            self._running.remove(job.id)
-            del self._running_jobs[job.id]
-
-    async def _finish(
-        self, jobs: list[Job], answers: Sequence[Answer], run: Run, began: float
-    ) -> None:
-        now = self._clock.now()
-        self._schedule.observe(Run(tuple(jobs), run.rung, run.predicted_s), now - began, now)
-        self._suspects.difference_update(_key(job) for job in jobs)
-        timing = Timing(began, now - began)
-        for job, answer in zip(jobs, answers, strict=True):
+    async def _finish(self, ended: Going, answers: Sequence[Answer]) -> None:
+        now, run = self._clock.now(), ended.run
+        took_s = now - ended.began
+        if ended.asked_s is None:
+            self._schedule.observe(run, took_s, now)
+        else:
+            self._schedule.broke(run, ended.asked_s, took_s)
+        self._suspects.difference_update(_key(job) for job in run.jobs)
+        timing = Timing(ended.began, took_s, ended.broken_off)
+        for job, answer in zip(run.jobs, answers, strict=True):
             await self._apply(self._role.answer(job, answer, run.rung, timing))
+
+    def _make_way(self) -> None:
+        """Have what is under way broken off where those who wait are better served so."""
+        going = self._under_way.going
+        if going and not going.broken_off and self._schedule.breaks(going.run):
+            going.asked_s = self._clock.now() - going.began
+            self._engine.hurry()
 
     async def _fail(self, jobs: list[Job], error: EngineError) -> None:
         """All states are gone: each job is tried once more, alone, and then given up."""
@@ -270,6 +268,7 @@ class Worker:
         for stream in outcome.forget:
             self._forget(stream)
         if outcome.jobs:
+            self._make_way()
             self._wake.set()
             self._due.set()
 

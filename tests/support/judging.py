@@ -34,6 +34,9 @@ class InProcess:
     def forget(self, stream: str) -> None:
         return None
 
+    def hurry(self) -> None:
+        return None
+
     def statistics(self) -> Mapping[str, float]:
         return {}
 

@@ -2,7 +2,8 @@
 
 Its name is SCRIPTED (an import path: the product's registry does not know it). Answers are a pure
 function of the input and the stream's position. A question whose text, or first hotword, is
-`!error`, `!bug`, `!hang`, `!exit`, `!kill`, `!segfault` or `!babble` makes it do that.
+`!error`, `!bug`, `!hang`, `!exit`, `!kill`, `!segfault` or `!babble` makes it do that; one that is
+made with `patient` can be broken off.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung, Word
@@ -36,10 +39,14 @@ SPOKEN = "the quick brown fox jumps over one lazy sleeping dog".split()
 
 
 def make_engine(
-    task: Task, delay_s: float = 0.0, each_s: float = 0.0, start_fault: str = ""
+    task: Task,
+    delay_s: float = 0.0,
+    each_s: float = 0.0,
+    start_fault: str = "",
+    patient: bool = False,
 ) -> Scripted:
     fall(start_fault)
-    return Scripted(task, delay_s, each_s)
+    return (Patient if patient else Scripted)(task, delay_s, each_s)
 
 
 def word_at(sample: int) -> str:
@@ -96,6 +103,33 @@ class Scripted:
         opened = upto if audio.last else opened
         self._segments[audio.stream] = (opened, upto)
         return Heard(hypotheses=tuple(hypotheses), upto=upto, settled=opened)
+
+
+class Patient(Scripted):
+    """ports.Interruptible: above a draft a text says how many steps of 1 ms it takes: `!wait 3`."""
+
+    def interrupt_when(self, hurried: Callable[[], bool]) -> None:
+        self._hurried = hurried
+
+    def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Answer]:
+        steps = 0
+        if rung is not Rung.DRAFT:
+            steps = max((steps_of(script_of(question)) for question in questions), default=0)
+        while steps and not self._hurried():
+            time.sleep(0.001)
+            steps -= 1
+        answers = super().run(rung, questions)
+        return [told(each, Rung.DRAFT) for each in answers] if steps else answers
+
+
+def told(answer: Answer, rung: Rung) -> Answer:
+    """The same at a rung that was reached; heard audio has none."""
+    return answer if isinstance(answer, Heard) else replace(answer, rung=rung)
+
+
+def steps_of(script: str) -> int:
+    wait, _, steps = script.partition(" ")
+    return int(steps) if wait == "!wait" else 0
 
 
 def hypothesis(start: int, end: int, *, final: bool) -> Hypothesis:

@@ -45,6 +45,9 @@ class Engine:
     def forget(self, stream: str) -> None:
         return None
 
+    def hurry(self) -> None:
+        return None
+
     def statistics(self) -> Mapping[str, float]:
         return {}
 

@@ -198,6 +198,27 @@ def test_a_better_rung_that_the_engine_cannot_reach_is_asked_for_once() -> None:
     assert house.finals == ["de again"]
 
 
+def test_a_better_rung_that_others_broke_off_is_asked_for_again() -> None:
+    house = House()
+    (job,) = house.hear(final())
+    (better,) = house.run(job, Rung.DRAFT, "Halo da.")
+    assert house.ask(better).answered
+    cut = Rendered(text="Hallo", rung=Rung.DRAFT)
+    broken_off = house.role.answer(better, cut, Rung.VERIFIED, Timing(NOW, 0.01, True))
+    (again,) = house.keep(broken_off)
+    assert (again.done, again.rungs, again.deadline) == (
+        better.done,
+        better.rungs,
+        better.deadline,
+    )
+    assert house.ask(again).draft == "Halo da."
+    house.run(again, Rung.VERIFIED, "Hallo da.")
+    assert [(each.text, each.final) for each in house.said] == [
+        ("Halo da.", False),
+        ("Hallo da.", True),
+    ]
+
+
 def test_where_the_better_rung_does_not_come_the_draft_is_final_at_the_deadline() -> None:
     house = House()
     (job,) = house.hear(final())
@@ -285,11 +306,13 @@ def test_logs_that_others_own_are_forgotten() -> None:
 
 
 @settings(max_examples=60)
-@given(st.lists(st.integers(0, 5), max_size=30))
+@given(st.lists(st.integers(0, 6), max_size=30))
 def test_whatever_fails_and_in_whatever_order_each_final_is_said_once_and_in_order(
     moves: list[int],
 ) -> None:
-    """Moves: 0-1 answer well, 2 at the lowest rung, 3 expire, 4 fail, 5 hear the next caption."""
+    """Moves: 0-1 answer well, 2 at the lowest rung, 6 too, broken off; 3 expire, 4 fail, 5 hear the
+    next caption.
+    """
     house = House(("de", "fr"))
     waiting = [final(f"s{number}", f"Text {number}.") for number in range(5)]
     jobs: list[Job] = []
@@ -308,8 +331,10 @@ def test_whatever_fails_and_in_whatever_order_each_final_is_said_once_and_in_ord
                 jobs += house.keep(house.role.retry(job, NOW))
             else:
                 rung = Rung.DRAFT if move == 2 and job.done is None else Rung.VERIFIED
+                reached = Rung.DRAFT if move == 6 else rung
+                timing = Timing(NOW, 0.01, broken_off=move == 6)
                 text = f"{job.supersedes}"
-                answer = house.role.answer(job, Rendered(text=text), rung, Timing(NOW, 0.01))
+                answer = house.role.answer(job, Rendered(text=text, rung=reached), rung, timing)
                 jobs += house.keep(answer)
     for language in ("de", "fr"):
         said = [each for each in house.said if each.final and each.language == language]

@@ -105,6 +105,32 @@ def test_a_better_rung_that_the_engine_cannot_reach_is_asked_for_once() -> None:
     assert (told.rung, told.degraded) == (Rung.DRAFT, True)
 
 
+def test_a_better_rung_that_others_broke_off_is_asked_for_again_and_what_was_kept_stands() -> None:
+    translating = role()
+    job, _ = admitted(translating)
+    (better,) = answered(translating, job, Rung.DRAFT).jobs
+    question = translating.ask(better, NOW)
+    assert isinstance(question, Render)
+    assert (question.draft, question.answered) == ("Hallo.", True)
+    spliced = Rendered(text="Hal", rung=Rung.DRAFT)
+    counted = translating.statistics()
+    outcome = translating.answer(better, spliced, Rung.VERIFIED, Timing(NOW, 0.01, True))
+    assert outcome == Outcome(jobs=(better,))
+    assert translating.statistics() == counted
+    told = result_of(translating.expire(better, better.deadline))
+    assert isinstance(told, Translation)
+    assert (told.text, told.rung) == ("Hallo.", Rung.DRAFT)
+
+
+def test_a_first_answer_that_others_broke_off_is_made_better_after() -> None:
+    translating = role()
+    job, question = admitted(translating)
+    assert not question.answered
+    answer = Rendered(text="Hallo.", rung=Rung.DRAFT)
+    (better,) = translating.answer(job, answer, Rung.VERIFIED, Timing(NOW, 0.01, True)).jobs
+    assert (better.done, better.rungs) == (Rung.DRAFT, (Rung.VERIFIED,))
+
+
 @pytest.mark.parametrize("ending", ["expire", "abandon"])
 def test_a_kept_draft_is_the_answer_where_no_better_one_comes_in_time(ending: str) -> None:
     translating = role()

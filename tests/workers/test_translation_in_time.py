@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from stream.core import wire
 from stream.core.messages import Rung, Translation
 from stream.core.records import Failure, Log, Record, TextJob, Topic
 from workers.core.jobs import Expire, Run
+from workers.core.limits import Limits
 from workers.core.profile import LatencyProfile
 from workers.core.schedule import Schedule
 from workers.ports import Card, Rendered
@@ -39,15 +41,18 @@ class Town:
         for rung, usual_s in USUAL_S.items():
             for batch in (1, 2, 4, 8):
                 profile.observe(rung, 5, batch, usual_s, now=0.0)
-        self.schedule = Schedule(profile)
+        self.schedule = Schedule(profile, Limits(interruptible=True))
         self.answered: dict[str, float] = {}
         self.results: dict[str, Translation | Failure] = {}
         self.drafted: dict[str, float] = {}
         self.due: dict[str, float] = {}
+        self.cut = 0
         self._slow = itertools.cycle(slow)
         self._events: list[tuple[float, int, Any]] = []
         self._order = itertools.count()
         self._running: Run | None = None
+        self._began = 0.0
+        self._broken_off = False
 
     def play(self, arrivals: list[float]) -> None:
         for number, at in enumerate(arrivals):
@@ -56,9 +61,9 @@ class Town:
             now, _, what = heapq.heappop(self._events)
             if isinstance(what, int):
                 self.receive(what, now)
-            elif isinstance(what, tuple):
-                run, began = what
-                self.finish(run, began, now)
+                self.make_way(now)
+            elif isinstance(what, Run) and what is self._running:
+                self.finish(what, now)
             self.watch(now)
             self.start(now)
 
@@ -100,24 +105,37 @@ class Town:
             elif isinstance(decision, Run):
                 asked = [job for job in decision.jobs if self.role.ask(job, now)]
                 if asked:
-                    self.run(Run(tuple(asked), decision.rung, decision.predicted_s), now)
+                    self.run(replace(decision, jobs=tuple(asked)), now)
             else:
                 return
 
+    def make_way(self, now: float) -> None:
+        """A step takes 1 ms, unless the engine hangs."""
+        run = self._running
+        if run and not self._broken_off and self.schedule.breaks(run):
+            self._broken_off = True
+            self.push(now + 0.001 * next(self._slow), run)
+
     def run(self, run: Run, now: float) -> None:
-        self._running = run
+        self._running, self._began, self._broken_off = run, now, False
         took_s = USUAL_S[run.rung] * next(self._slow)
-        self.push(now + took_s, (run, now))
+        self.push(now + took_s, run)
         for job in run.jobs:
             self.push(job.deadline, None)
 
-    def finish(self, run: Run, began: float, now: float) -> None:
-        self._running = None
-        self.schedule.observe(run, now - began, now)
+    def finish(self, run: Run, now: float) -> None:
+        self._running, broken_off = None, self._broken_off
+        took_s = now - self._began
+        self.cut += broken_off
+        if broken_off:
+            self.schedule.broke(run, took_s, took_s)
+        else:
+            self.schedule.observe(run, took_s, now)
         for job in run.jobs:
             self.drafted.setdefault(job.id.rpartition("/")[2], now)
-            answer = Rendered(text=str(run.rung))
-            self.apply(self.role.answer(job, answer, run.rung, Timing(began, now - began)), now)
+            answer = Rendered(text="", rung=Rung.DRAFT if broken_off else run.rung)
+            timing = Timing(self._began, took_s, broken_off)
+            self.apply(self.role.answer(job, answer, run.rung, timing), now)
 
     def apply(self, outcome: Outcome, now: float) -> None:
         for publication in outcome.publications:
@@ -148,3 +166,11 @@ def test_a_better_rung_never_answers_late_where_a_lower_one_was_ready(
         assert at <= town.due[name] + 1e-9, "the deadline answers, if nothing else does"
         if isinstance(town.results[name], Failure):
             assert town.drafted.get(name, 1e9) >= town.due[name] - 0.02, "a draft was ready"
+
+
+def test_a_run_is_broken_off_for_whoever_comes_and_its_texts_are_made_better_after() -> None:
+    town = Town([1.0])
+    town.play([0.0, 0.02, 0.2])
+    assert town.cut == 1
+    rungs = [town.results[name] for name in ("0", "1", "2")]
+    assert [each.rung for each in rungs if isinstance(each, Translation)] == [Rung.VERIFIED] * 3

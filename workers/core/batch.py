@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
@@ -70,11 +70,13 @@ class Batcher:
         rate: float,
         must: Entry | None = None,
         risk: float = 0.0,
+        cost: float = 1.0,
     ) -> Batch:
         """The best batch from candidates in order of preference; one at least can be on time.
 
         `rate` is how many come a second; `must` a candidate that can be on time and that the batch
-        has to hold; `risk` how likely somebody goes without an answer before all are served.
+        has to hold; `risk` how likely somebody goes without an answer before all are served; `cost`
+        the share of a better rung's time that this takes away where nobody is left behind.
         """
         latest = now + self._limits.guard_s
         best: _Option | None = None
@@ -86,13 +88,17 @@ class Batcher:
                     best = option
         assert best is not None
         chosen = self._fill(best, candidates, latest, must)
-        return self._settle(best, chosen, candidates, latest, rate, risk)
+        left = self._left(chosen, candidates)
+        risk *= 1.0 if left else cost
+        return self._settle(best, chosen, left, latest, rate, risk)
 
-    def pays(self, batch: Batch, rate: float, risk: float) -> bool:
+    def pays(
+        self, batch: Batch, lasts: Callable[[float], float], risk: float, cost: float = 1.0
+    ) -> bool:
         """Whether what is made better adds more than what its time may cost; first answers do.
 
-        Nobody waits for one then, so only that share of its time is missed which those who come
-        would have used.
+        `lasts` tells how likely nobody comes for so long. Whoever comes goes without `cost` of the
+        time, and if the run is broken off for him nothing is added.
         """
         worth, first = self._limits.worth, batch.entries[0]
         had = [worth.get(each.job.done, 1.0) for each in batch.entries if each.job.done]
@@ -101,8 +107,9 @@ class Batcher:
         bucket = max(each.bucket for each in batch.entries)
         took_s = self._profile.expect_bucket(batch.rung, bucket, len(had))
         added = len(had) * worth.get(batch.rung, 1.0) - sum(had)
-        missed = min(self.load(first, rate), 1.0) * took_s / self.least_s(first)
-        return added >= risk * missed
+        undisturbed = lasts(took_s)
+        missed = (1 - undisturbed) * cost * took_s / self.least_s(first)
+        return added * (undisturbed if self._limits.interruptible else 1.0) >= risk * missed
 
     def load(self, entry: Entry, rate: float) -> float:
         """Of what the engines can do, what `rate` such jobs a second take in full batches."""
@@ -185,7 +192,7 @@ class Batcher:
         self,
         option: _Option,
         chosen: tuple[Entry, ...],
-        candidates: Sequence[Entry],
+        left: Sequence[float],
         latest: float,
         rate: float,
         risk: float,
@@ -204,7 +211,6 @@ class Batcher:
             if rung is option.rung
             or (latest + took_s[rung] <= first and self._bearable(rung, bucket, rate, least))
         ]
-        left = self._left(chosen, candidates)
         if has_worth:
             rung = self._worthiest(fitting, bucket, size, left, latest, risk)
         else:

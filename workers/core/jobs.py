@@ -37,11 +37,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run these jobs as one batch at `rung`; the 95th percentile of its time is `predicted_s`."""
+    """Run these jobs as one batch at `rung`; the 95th percentile of its time is `predicted_s`.
+
+    `yields`: who comes for a first answer meanwhile is worth breaking it off for.
+    """
 
     jobs: tuple[Job, ...]
     rung: Rung
     predicted_s: float
+    yields: bool = False
+
+    @property
+    def improves(self) -> bool:
+        """Whether all of these are answered already."""
+        return all(job.done is not None for job in self.jobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ class Ladder:
         return self.highest(above(done, rungs), length, slack_s, batch)
 
 
+def is_above(rung: Rung, done: Rung | None) -> bool:
+    """Whether it is better than `done`, or than nothing."""
+    return done is None or _ORDER[rung] > _ORDER[done]
+
+
 def above(done: Rung, rungs: Sequence[Rung]) -> tuple[Rung, ...]:
     """The rungs that are better than `done`, in their order."""
     return tuple(rung for rung in rungs if _ORDER[rung] > _ORDER[done])

@@ -24,6 +24,7 @@ class Limits:
     `probe_s`    when nothing fits and nothing has run for so long, one job runs nevertheless, so
                  that a profile that is wrong can learn
     `sweep`      jobs that one decision expires at most
+    `interruptible`  whether a run can be broken off between two of its steps
     `worth`      of an answer at a rung; where rungs have one, a batch runs at that of most worth,
                  less the answers that its time may cost, else at the lowest unless there is time
     """
@@ -38,4 +39,5 @@ class Limits:
     engines: int = 1
     probe_s: float = 1.0
     sweep: int = 256
+    interruptible: bool = False
     worth: Mapping[Rung, float] = field(default_factory=dict)

@@ -78,11 +78,19 @@ class LatencyProfile:
 
     A cell that is not observed during `half_life_s` of use is trusted less: its samples are halved,
     three times at most, so that what was slow once is tried again. A pause is not use.
+
+    A rung that was never observed here costs what it does in the profile `like`.
     """
 
-    def __init__(self, initial_s: float = 0.005, half_life_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        initial_s: float = 0.005,
+        half_life_s: float = 60.0,
+        like: LatencyProfile | None = None,
+    ) -> None:
         self._initial_s = initial_s
         self._half_life_s = half_life_s
+        self._like = like
         self._cells: dict[Rung, dict[tuple[int, int], _Cell]] = {}
         self._ratios: dict[Rung, QuantileWindow] = {}
         self._seen: dict[Rung, list[int]] = {}
@@ -144,6 +152,8 @@ class LatencyProfile:
             seen[column] += 1
 
     def _recall(self, figure: Figure, rung: Rung, bucket: int, batch: int) -> float:
+        if self._like is not None and rung not in self._cells:
+            return self._like._recall(figure, rung, bucket, batch)
         cache, key = self._cache[figure], (rung, bucket, batch)
         known = cache.get(key)
         if known is None:

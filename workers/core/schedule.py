@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from stream.core.deadlines import DeadlineHeap
-from workers.core.batch import Batcher
-from workers.core.fair import Entry, FairQueue
+from stream.core.messages import Rung
+from workers.core.fair import Entry
 from workers.core.jobs import Decision, Expire, Job, Run, Wait
 from workers.core.limits import Limits
+from workers.core.line import Line
+from workers.core.pauses import Pauses
 from workers.core.profile import LatencyProfile
 from workers.core.rate import Rate
 from workers.core.risk import Risk
@@ -28,8 +31,8 @@ class Schedule:
     def __init__(self, profile: LatencyProfile, limits: Limits | None = None) -> None:
         self.profile = profile
         self.limits = limits or Limits()
-        self._first = FairQueue(self.limits.quantum_s)
-        self._better = FairQueue(self.limits.quantum_s)
+        self._first = Line(profile, self.limits)
+        self._better = Line(LatencyProfile(like=profile), self.limits)
         self._deadlines: DeadlineHeap[str] = DeadlineHeap()
         self._partials: dict[str, str] = {}
         self._doomed: set[str] = set()
@@ -37,9 +40,9 @@ class Schedule:
         self._front = 0
         self._ran: float | None = None
         self._counts: Counter[str] = Counter()
-        self._batcher = Batcher(profile, self.limits)
         self._rate = Rate()
         self._risk = Risk()
+        self._pauses = Pauses()
 
     def __len__(self) -> int:
         return len(self._first) + len(self._better) + len(self._shed)
@@ -56,16 +59,17 @@ class Schedule:
         replaced = self._replaced_by(job)
         if replaced is None and len(self._deadlines) >= self.limits.capacity:
             self._shed_one()
-        queue = self._first if job.done is None else self._better
-        queue.add(job, self._share(job), self.profile.bucket(job.length))
+        self._line_of(job).add(job)
         self._deadlines.push(job.id, job.deadline)
         if job.supersedes is not None and not job.final:
             self._partials[job.supersedes] = job.id
         if self.limits.worth and not self._possible(job, now):
             self._doomed.add(job.id)
         self._counts["added"] += 1
-        if replaced is None and job.done is None:
-            self._rate.count(now)
+        if job.done is None:
+            self._pauses.end(now)
+            if replaced is None:
+                self._rate.count(now)
         return replaced
 
     def remove(self, job_id: str) -> Job | None:
@@ -80,8 +84,9 @@ class Schedule:
             return expired
         if not len(self._first):
             self._risk.empty(now)
-        for queue in (self._first, self._better):
-            candidates = self._candidates(queue, now)
+            self._pauses.begin(now)
+        for line in (self._first, self._better):
+            candidates = line.candidates(now)
             hopeless = [entry.job for entry in candidates if not self._possible(entry.job, now)]
             if hopeless:
                 return (
@@ -89,7 +94,7 @@ class Schedule:
                     or self._probe(hopeless, now)
                     or self._expire(hopeless)
                 )
-            if candidates and (run := self._run(queue, candidates, now)):
+            if candidates and (run := self._run(line, candidates, now)):
                 return run
         return Wait()
 
@@ -113,57 +118,56 @@ class Schedule:
         return None if due is None else due - self.limits.guard_s
 
     def observe(self, run: Run, took_s: float, now: float) -> None:
-        """A run has ended: teach the profile."""
-        longest = max(job.length for job in run.jobs)
-        self.profile.observe(run.rung, longest, len(run.jobs), took_s, now)
+        """A run has come to its end."""
+        self._line_of(run.jobs[0]).observe(run.rung, run.jobs, took_s, now)
+
+    def breaks(self, run: Run) -> bool:
+        """Whether this run, which is under way, should end now for those who have come."""
+        return run.yields and len(self._first) > 0
+
+    def broke(self, run: Run, asked_s: float, took_s: float) -> None:
+        """A run has ended that was asked to break off when it was `asked_s` old."""
+        self._counts["broken_off"] += 1
+        yielding = self._line_of(run.jobs[0]).yielding
+        yielding.learn(run.predicted_s - asked_s, took_s - asked_s)
 
     def statistics(self) -> dict[str, float]:
         """Jobs and channels that wait, and how many jobs have gone each way."""
         ways = ["added", "run", "expired", "superseded", "shed", "removed"]
-        ways += ["batches", "attempts", "probes"]
+        ways += ["batches", "attempts", "probes", "broken_off"]
         return {
             "waiting": len(self),
-            "channels": self._first.channels + self._better.channels,
+            "channels": self._first.queue.channels + self._better.queue.channels,
             **{way: self._counts[way] for way in ways},
         }
 
-    def _candidates(self, queue: FairQueue, now: float) -> list[Entry]:
-        """The first jobs in order, and the first that have time for a full batch.
-
-        Under overload the first alone are all urgent and would make small batches.
-        """
-        full = self.limits.max_batch
-        candidates = queue.candidates(3 * full)
-        if len(candidates) < len(queue):
-            first = candidates[0]
-            full_s = self.profile.predict_bucket(first.job.rungs[0], first.bucket, full)
-            seen = set(map(id, candidates))
-            later = queue.candidates(full, due_from=now + self.limits.guard_s + full_s)
-            candidates += [entry for entry in later if id(entry) not in seen]
-        return candidates
-
-    def _run(self, queue: FairQueue, candidates: list[Entry], now: float) -> Run | None:
+    def _run(self, line: Line, candidates: list[Entry], now: float) -> Run | None:
         """None where improvements would cost more than they add."""
-        behind = queue.front - candidates[0].round
-        must = candidates[0] if behind >= self.limits.patience else None
         rate = self._rate.per_second(now)
-        risk = self._risk_of(candidates, now, rate) if self.limits.worth else 0.0
-        batch = self._batcher.choose(candidates, now, rate, must, risk)
-        if not self._batcher.pays(batch, rate, risk):
+        risk = self._risk_of(line, candidates, now, rate) if self.limits.worth else 0.0
+        batch = line.choose(candidates, now, rate, risk)
+        if not line.batcher.pays(batch, self._lasts(now), risk, line.yielding.cost):
             return None
         for entry in batch.entries:
-            queue.serve(entry)
+            line.queue.serve(entry)
         jobs = tuple(entry.job for entry in batch.entries)
-        return self._start(Run(jobs, batch.rung, batch.predicted_s), now)
+        run = Run(jobs, batch.rung, batch.predicted_s, self._yields(jobs, batch.rung))
+        return self._start(run, now)
 
-    def _risk_of(self, candidates: Sequence[Entry], now: float, rate: float) -> float:
+    def _yields(self, jobs: tuple[Job, ...], rung: Rung) -> bool:
+        """A better rung that was begun while nobody else waited."""
+        alone = not len(self._first)
+        above = rung is not jobs[0].rungs[0] or jobs[0].done is not None
+        return self.limits.interruptible and alone and above
+
+    def _lasts(self, now: float) -> Callable[[float], float]:
+        return partial(self._pauses.outlast, now=now)
+
+    def _risk_of(self, line: Line, candidates: list[Entry], now: float, rate: float) -> float:
         """That a run of these takes somebody's answer away, if it is of the next better rung."""
-        first, size = candidates[0], min(len(candidates), self.limits.max_batch)
-        rungs = first.job.rungs
-        better = rungs[0] if first.job.done else rungs[min(1, len(rungs) - 1)]
-        took_s = self.profile.expect_bucket(better, first.bucket, size)
-        load = self._batcher.load(first, rate)
-        return self._risk.ask(load, len(self._first), now + took_s)
+        load = line.batcher.load(candidates[0], rate)
+        until = now + line.next_better_s(candidates)
+        return self._risk.ask(load, len(self._first), until)
 
     def _attempt(self, hopeless: list[Job], now: float) -> Run | None:
         """A job that nothing else waits behind runs also where it is met by the median only.
@@ -173,8 +177,7 @@ class Schedule:
         job = hopeless[0]
         if len(self._first) + len(self._better) > 1:
             return None
-        bucket = self.profile.bucket(job.length)
-        typical_s = self.profile.expect_bucket(job.rungs[0], bucket, 1)
+        typical_s = self._line_of(job).typical_s(job)
         if now + self.limits.guard_s + typical_s > job.deadline:
             return None
         self._counts["attempts"] += 1
@@ -190,9 +193,9 @@ class Schedule:
         return self._alone(max(hopeless, key=lambda job: job.deadline), now)
 
     def _alone(self, job: Job, now: float) -> Run:
-        queue = self._first if job.id in self._first else self._better
-        queue.remove(job.id)
-        return self._start(Run((job,), job.rungs[0], self._cost(job)), now)
+        line = self._line_of(job)
+        line.queue.remove(job.id)
+        return self._start(Run((job,), job.rungs[0], line.cost_s(job)), now)
 
     def _start(self, run: Run, now: float) -> Run:
         for job in run.jobs:
@@ -214,7 +217,7 @@ class Schedule:
 
         The earliest is the one most likely to be late. Improvements go before first answers.
         """
-        job = self._better.deepest() or self._first.deepest()
+        job = self._better.queue.deepest() or self._first.queue.deepest()
         assert job is not None
         self._take_out(job.id, lost=True)
         self._shed.append(job)
@@ -227,7 +230,7 @@ class Schedule:
         return self._take_out(self._partials[job.supersedes])
 
     def _take_out(self, job_id: str, lost: bool = False) -> Job | None:
-        job = self._first.remove(job_id) or self._better.remove(job_id)
+        job = self._first.queue.remove(job_id) or self._better.queue.remove(job_id)
         if job is not None:
             if lost and job.done is None and job.id not in self._doomed:
                 self._risk.lost()
@@ -241,13 +244,7 @@ class Schedule:
             del self._partials[job.supersedes]
 
     def _possible(self, job: Job, now: float) -> bool:
-        return now + self.limits.guard_s + self._cost(job) <= job.deadline
+        return now + self.limits.guard_s + self._line_of(job).cost_s(job) <= job.deadline
 
-    def _share(self, job: Job) -> float:
-        """Seconds of engine that a job takes of a full batch at its cheapest rung."""
-        full = self.limits.max_batch
-        return self.profile.predict(job.rungs[0], job.length, full) / full
-
-    def _cost(self, job: Job) -> float:
-        """Seconds that a job takes alone at its cheapest rung."""
-        return self.profile.predict(job.rungs[0], job.length, 1)
+    def _line_of(self, job: Job) -> Line:
+        return self._first if job.done is None else self._better

@@ -43,6 +43,13 @@ class Shortcut:
         """So much of a draft stood in the first pass."""
         self._stood.add(share)
 
+    def drafts_sooner(self, tokens: int, left: int) -> bool:
+        """Whether a sentence of so many source tokens is drafted before the decoder has said the
+        `left` ones that it has not said yet.
+        """
+        draft, step = self._draft.value, self._step.value
+        return draft is None or step is None or tokens * draft < left * step
+
     def wants_draft(self, tokens: int, rows: int, left_s: float | None) -> bool:
         """For `rows` sentences of `tokens` in all. A draft is also what there is when time runs
         out, so it is done without only where plain steps leave two thirds of the time.

@@ -19,6 +19,7 @@ from workers.engines.codec import (
     Answers,
     Failed,
     Forget,
+    Hurry,
     Ready,
     Reply,
     Run,
@@ -105,6 +106,11 @@ class Child:
                     continue
                 case reply:
                     raise EngineLost(f"engine said {type(reply).__name__}, expected Answers")
+
+    def hurry(self) -> None:
+        """Whoever asked last wants the answers now."""
+        if not self._writer.is_closing():
+            self._writer.write(encode_frame(Hurry(self._runs)))
 
     @staticmethod
     def _checked(answers: Sequence[Answer], expected: int) -> Sequence[Answer]:

@@ -35,6 +35,12 @@ class Forget(Struct, frozen=True, tag="forget"):
     stream: str
 
 
+class Hurry(Struct, frozen=True, tag="hurry"):
+    """Break off the run `id`, if it is under way: its answers are wanted now. Has no reply."""
+
+    id: int
+
+
 class Ready(Struct, frozen=True, tag="ready"):
     """The engine is made and warm; the first frame of a good child."""
 
@@ -63,7 +69,7 @@ class Failed(Struct, frozen=True, tag="failed"):
 
 
 T = TypeVar("T")
-Request = Run | Forget
+Request = Run | Forget | Hurry
 Reply = Ready | Unfit | Answers | Failed
 
 _encoder = msgspec.msgpack.Encoder()

@@ -25,7 +25,8 @@ import sentencepiece
 from stream.core.errors import EngineMissing
 from workers.core.speculative import Steps
 from workers.engines.hubs import ctranslate_source, find_model
-from workers.engines.texts import Sentence, TextEngine
+from workers.engines.sentences import Sentence
+from workers.engines.texts import TextEngine
 from workers.engines.tongues import NLLB, short
 from workers.engines.verifying import Left, Verified, Verifying, drafter_for
 

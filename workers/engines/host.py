@@ -15,11 +15,11 @@ import signal
 import socket
 import sys
 import traceback
-from typing import BinaryIO
+
+import msgspec
 
 from stream.core.errors import EngineError, EngineMissing
 from workers.engines.codec import (
-    HEADER_BYTES,
     Answers,
     Failed,
     Forget,
@@ -27,12 +27,11 @@ from workers.engines.codec import (
     Reply,
     Run,
     Unfit,
-    decode_length,
-    decode_request,
     encode_frame,
 )
+from workers.engines.inbox import Inbox
 from workers.engines.registry import make_engine
-from workers.ports import Audio, Card, Engine, Judge, Question, Render
+from workers.ports import Audio, Card, Engine, Interruptible, Judge, Question, Render
 
 PR_SET_PDEATHSIG = 1
 WARM_UP_STREAM = "warm-up"
@@ -40,7 +39,7 @@ WARM_UP_STREAM = "warm-up"
 
 def main(factory: str, options: str, descriptor: str) -> int:
     die_with_parent()
-    with socket.socket(fileno=int(descriptor)) as pipe, pipe.makefile("rb") as requests:
+    with socket.socket(fileno=int(descriptor)) as pipe:
         try:
             engine = make_engine(factory, json.loads(options))
             warm_up(engine)
@@ -49,9 +48,16 @@ def main(factory: str, options: str, descriptor: str) -> int:
             missing = isinstance(error, EngineMissing)
             pipe.sendall(encode_frame(Unfit(describe(error), missing)))
             return 1
-        pipe.sendall(encode_frame(Ready(engine.card)))
-        serve(engine, requests, pipe)
+        inbox = Inbox(pipe)
+        if isinstance(engine, Interruptible):
+            engine.interrupt_when(inbox.hurried)
+        pipe.sendall(encode_frame(Ready(full_card(engine))))
+        serve(engine, inbox, pipe)
     return 0
+
+
+def full_card(engine: Engine) -> Card:
+    return msgspec.structs.replace(engine.card, interruptible=isinstance(engine, Interruptible))
 
 
 def die_with_parent() -> None:
@@ -78,11 +84,10 @@ def probe(card: Card) -> Question:
             return Render(text="Good morning.", source=source, target=target)
 
 
-def serve(engine: Engine, requests: BinaryIO, pipe: socket.socket) -> None:
+def serve(engine: Engine, inbox: Inbox, pipe: socket.socket) -> None:
     """Until the parent closes its end, or is gone."""
     try:
-        while header := requests.read(HEADER_BYTES):
-            request = decode_request(requests.read(decode_length(header)))
+        while (request := inbox.next()) is not None:
             if isinstance(request, Forget):
                 engine.forget(request.stream)
             else:

@@ -116,6 +116,11 @@ class EngineProcess:
         if self._up.is_set():
             self._child.forget(stream)
 
+    def hurry(self) -> None:
+        """Have the run under way broken off between two of its steps, where the engine can."""
+        if self._up.is_set():
+            self._child.hurry()
+
     def statistics(self) -> dict[str, float]:
         counts = {f"engine_{name}": float(count) for name, count in self._counts.items()}
         return {"engine_up": float(self._up.is_set()), **counts}

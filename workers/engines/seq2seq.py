@@ -20,7 +20,8 @@ import torch
 from stream.core.errors import EngineMissing
 from workers.core.speculative import STRICT, Best, Speculation, Steps
 from workers.engines.hubs import find_model, seq2seq_source
-from workers.engines.texts import Sentence, TextEngine
+from workers.engines.sentences import Sentence
+from workers.engines.texts import TextEngine
 from workers.engines.tongues import NLLB, short
 from workers.engines.verifying import Left, Verified, Verifying, drafter_for
 
@@ -123,11 +124,9 @@ class Seq2Seq:
 
     @torch.inference_mode()
     def refine(self, sentence: Sentence, left: Left) -> list[int] | None:
-        from transformers import MaxTimeCriteria, StoppingCriteriaList
+        from transformers import StoppingCriteriaList
 
-        left_s = left()
-        began = time.monotonic()
-        stops = StoppingCriteriaList([] if left_s is None else [MaxTimeCriteria(max(left_s, 1e-3))])
+        stops = StoppingCriteriaList([_Stop(left)])
         forced = self._forced(sentence.target)
         found = self._network.generate(
             **self._inputs(sentence),
@@ -136,7 +135,7 @@ class Seq2Seq:
             stopping_criteria=stops,
             **({"forced_bos_token_id": forced[0]} if forced else {}),
         )
-        if left_s is not None and time.monotonic() - began >= left_s:
+        if stops[0].stopped:
             return None
         ids: list[int] = found[0].tolist()
         return [each for each in ids[1 + len(forced) :] if each != self._end]
@@ -162,6 +161,19 @@ class Seq2Seq:
         name = self._tongues.targets[target]
         as_m2m = getattr(self._tokenizer, "lang_code_to_token", {}).get(name, name)
         return [int(self._tokenizer.convert_tokens_to_ids(as_m2m))]
+
+
+class _Stop:
+    """transformers' StoppingCriteria: no step begins when no time is left."""
+
+    def __init__(self, left: Left) -> None:
+        self._left = left
+        self.stopped = False
+
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        left_s = self._left()
+        self.stopped = left_s is not None and left_s <= 0
+        return torch.full((len(ids),), self.stopped, device=ids.device)
 
 
 class _Reader:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from dataclasses import replace
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung
@@ -24,48 +23,11 @@ from workers.core.facts import (
 from workers.core.fragments import as_fragment
 from workers.core.mending import Mended, mend
 from workers.core.pieces import Piece, cut, cut_at, without_numbers
+from workers.engines.sentences import Said, Sentence, TranslatesSentences
 from workers.ports import Card, Question, Render, Rendered
 
 BATCH = 16
 """Sentences that are translated together at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence to translate; `draft` is what is on screen of it, and must begin with `prefix`.
-
-    `growing`: it goes on, and may say what is on screen where that is nearly the best.
-    `left` says how many seconds are left (None: as many as it takes).
-    """
-
-    text: str
-    source: str
-    target: str
-    draft: str = ""
-    prefix: str = ""
-    left: Callable[[], float | None] = lambda: None
-    growing: bool = False
-
-
-class Said(NamedTuple):
-    """A sentence's translation, the rung that was reached, and what the verification counted."""
-
-    text: str
-    rung: Rung
-    relaxed: bool = False
-    drafted: int = 0
-    accepted: int = 0
-    passes: int = 0
-    tokens: int = 0
-
-
-class TranslatesSentences(Protocol):
-    """A model. It may answer below `rung` where time runs out, never later than a step after."""
-
-    card: Card
-
-    def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
-        """One answer a sentence, in order. Raises EngineError for the whole batch."""
 
 
 class TextEngine:
@@ -77,11 +39,17 @@ class TextEngine:
         self._clock = clock
         self._targets = frozenset(self.card.languages)
         self._sources = frozenset(self.card.sources or self.card.languages[:1])
+        self._hurried: Callable[[], bool] = lambda: False
+
+    def interrupt_when(self, hurried: Callable[[], bool]) -> None:
+        """Asked between steps; see ports.Interruptible."""
+        self._hurried = hurried
 
     def run(self, rung: Rung, questions: Sequence[Question]) -> Sequence[Rendered]:
         began = self._clock()
         texts = [
-            _Text(self._checked(question), self._left(question, began)) for question in questions
+            _Text(self._checked(question), self._left(question, began), self._hurried)
+            for question in questions
         ]
         parts = [part for text in texts for part in text.parts]
         self._translate(rung, parts)
@@ -169,6 +137,7 @@ class _Part:
         """Figures for lost numbers and letters for the rest, behind what is settled on screen; then
         letters for the numbers, too, whatever is settled.
         """
+        self._whole = replace(self._whole, answered=False)
         if len(self.said) == 1:
             self._facts = with_stand_ins(self._facts, self.missing)
             settled = masked(self._facts, self._whole.prefix)
@@ -215,7 +184,10 @@ class _Part:
         self._pieces = cut_at(self._whole.text, spans)
         model = self._whole
         self.inner = [
-            _Part(Sentence(piece.text, model.source, target, left=model.left), self._glossary)
+            _Part(
+                Sentence(piece.text, model.source, target, left=model.left, hurried=model.hurried),
+                self._glossary,
+            )
             for piece in self._pieces
             if not piece.copy
         ]
@@ -224,11 +196,23 @@ class _Part:
 class _Text:
     """A question in parts."""
 
-    def __init__(self, question: Render, left: Callable[[], float | None]) -> None:
+    def __init__(
+        self, question: Render, left: Callable[[], float | None], hurried: Callable[[], bool]
+    ) -> None:
         self._pieces = cut(question.text)
-        drafts = _drafts(question)
+        shown = [*_drafts(question)]
+        spoken = sum(not piece.copy for piece in self._pieces)
+        answered = question.answered and len(shown) == spoken
+        drafts = iter(shown)
         self.parts = [
-            _Part(_sentence(question, piece, next(drafts, ("", "")), left), question.glossary)
+            _Part(
+                replace(
+                    _sentence(question, piece, next(drafts, ("", "")), left),
+                    answered=answered,
+                    hurried=hurried,
+                ),
+                question.glossary,
+            )
             for piece in self._pieces
             if not piece.copy
         ]
@@ -250,7 +234,10 @@ class _Text:
 
 
 def _sentence(
-    question: Render, piece: Piece, shown: tuple[str, str], left: Callable[[], float | None]
+    question: Render,
+    piece: Piece,
+    shown: tuple[str, str],
+    left: Callable[[], float | None],
 ) -> Sentence:
     draft, prefix = shown
     languages, growing = (question.source, question.target), question.growing

@@ -7,11 +7,12 @@ verified text is the one that the model's own greedy search gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from stream.core.errors import EngineMissing
 from stream.core.messages import Rung
-from workers.engines.texts import Said, Sentence, TranslatesSentences
+from workers.engines.sentences import Said, Sentence, TranslatesSentences
 from workers.ports import Card
 
 Left = Callable[[], float | None]
@@ -78,10 +79,13 @@ class Verifying:
         ]
 
     def _translate(self, rung: Rung, sentence: Sentence, draft: str) -> Said:
+        if sentence.answered and sentence.hurried():
+            return Said(sentence.draft, Rung.DRAFT)
         model = self._model
         drafted = model.tokens(draft, sentence.target) if draft else []
         prefix = model.tokens(sentence.prefix, sentence.target) if sentence.prefix else []
-        found = model.verify(sentence, drafted, prefix, sentence.left)
+        left = partial(sentence.spare, bool(drafted) and not sentence.draft)
+        found = model.verify(sentence, drafted, prefix, left)
         said = Said(
             model.text(found.tokens),
             Rung.VERIFIED if found.done else Rung.DRAFT,
@@ -92,7 +96,7 @@ class Verifying:
         )
         if rung is not Rung.REFINED or not found.done or prefix:
             return said
-        refined = model.refine(sentence, sentence.left)
+        refined = model.refine(sentence, partial(sentence.spare, True))
         if refined is None:
             return said
         return said._replace(text=model.text(refined), rung=Rung.REFINED)

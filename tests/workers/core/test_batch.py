@@ -214,12 +214,22 @@ def test_a_rung_of_unknown_worth_counts_as_much_and_is_taken_where_nobody_misses
 
 
 def test_what_is_made_better_pays_where_few_come_or_little_is_lost() -> None:
-    """Of the drafts that the engine can make 20 a second are 0.1, 150 are 0.8."""
+    """Verifying takes as long as four drafts of a full batch, and adds 0.18."""
     chooser = even_batcher({DRAFT: 0.82, VERIFIED: 1.0})
     queue = [replace(entry, job=replace(entry.job, done=DRAFT)) for entry in entries([900])]
     better = Batch(tuple(queue), VERIFIED, predicted_s=0.02)
-    assert chooser.pays(better, rate=20.0, risk=0.4)
-    assert not chooser.pays(better, rate=150.0, risk=0.4)
-    assert chooser.pays(better, rate=150.0, risk=0.04)
+    assert chooser.pays(better, lambda _: 0.9, risk=0.4)
+    assert not chooser.pays(better, lambda _: 0.2, risk=0.4)
+    assert chooser.pays(better, lambda _: 0.2, risk=0.04)
+    assert chooser.pays(better, lambda _: 0.2, risk=0.4, cost=0.1)
     first = Batch(tuple(entries([900])), VERIFIED, predicted_s=0.02)
-    assert chooser.pays(first, rate=150.0, risk=1.0)
+    assert chooser.pays(first, lambda _: 0.0, risk=1.0)
+
+
+def test_what_can_be_broken_off_adds_nothing_where_somebody_comes() -> None:
+    limits = Limits(max_batch=8, guard_s=0.0, worth={DRAFT: 0.82, VERIFIED: 1.0})
+    queue = [replace(entry, job=replace(entry.job, done=DRAFT)) for entry in entries([900])]
+    better = Batch(tuple(queue), VERIFIED, predicted_s=0.02)
+    for interruptible in (False, True):
+        chooser = Batcher(LatencyProfile(), replace(limits, interruptible=interruptible))
+        assert chooser.pays(better, lambda _: 0.1, risk=0.1) is not interruptible

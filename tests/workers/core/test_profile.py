@@ -119,3 +119,15 @@ def test_speech_behind_silence_is_not_believed_to_take_seconds() -> None:
         profile.observe(Rung.VERIFIED, 2_560, 1, each, step * 0.16)
         assert profile.predict(Rung.VERIFIED, 2_560, 1) <= 0.061
     assert profile.predict(Rung.VERIFIED, 2_560, 1) >= 0.025
+
+
+def test_a_rung_that_was_never_seen_here_costs_what_it_does_there() -> None:
+    there = LatencyProfile()
+    here = LatencyProfile(like=there)
+    there.observe(Rung.VERIFIED, LENGTH, 4, 0.02, 0.0)
+    assert here.predict(Rung.VERIFIED, LENGTH, 4) == there.predict(Rung.VERIFIED, LENGTH, 4)
+    there.observe(Rung.VERIFIED, LENGTH, 4, 0.04, 0.0)
+    assert here.predict(Rung.VERIFIED, LENGTH, 4) == there.predict(Rung.VERIFIED, LENGTH, 4)
+    here.observe(Rung.VERIFIED, LENGTH, 4, 0.01, 0.0)
+    assert here.predict(Rung.VERIFIED, LENGTH, 4) == 0.01
+    assert there.predict(Rung.VERIFIED, LENGTH, 4) > 0.02

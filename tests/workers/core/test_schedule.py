@@ -404,7 +404,7 @@ def test_a_decision_looks_at_no_more_of_a_long_queue_than_of_a_short_one() -> No
         queue = schedule(capacity=20_000, max_batch=32)
         for number in range(length):
             queue.add(job(str(number), 1.0 + number / 1e5, f"channel{number % 500}"), 0.0)
-        looked[length] = len(queue._candidates(queue._first, 0.0))
+        looked[length] = len(queue._first.candidates(0.0))
         assert isinstance(queue.decide(0.0), Run)
     assert looked[10_000] <= looked[200] <= 4 * 32
 
@@ -463,3 +463,66 @@ def test_a_job_that_nobody_could_have_answered_is_no_loss() -> None:
         assert isinstance(queue.expired(now + 0.002), Expire)
     queue.add(improvement("text", 100.5), 100.0)
     assert isinstance(queue.decide(100.0), Run)
+
+
+def interruptible(**limits: object) -> Schedule:
+    return Schedule(taught(), Limits(guard_s=0.0, interruptible=True, **limits))  # type: ignore[arg-type]
+
+
+def begun(queue: Schedule, *jobs: Job) -> Run:
+    for each in jobs:
+        queue.add(each, 0.0)
+    decision = queue.decide(0.0)
+    assert isinstance(decision, Run)
+    return decision
+
+
+def test_what_is_made_better_is_broken_off_for_whoever_comes() -> None:
+    queue = interruptible()
+    run = begun(queue, improvement("text", 0.5))
+    assert run.improves
+    queue.add(improvement("other", 0.5), 0.001)
+    assert not queue.breaks(run), "nobody waits for a first answer"
+    queue.add(offered("new", 0.5), 0.002)
+    assert queue.breaks(run)
+
+
+def test_a_better_rung_is_broken_off_for_whoever_comes_unless_others_were_left_behind() -> None:
+    for max_batch, left in ((8, False), (1, True)):
+        queue = interruptible(max_batch=max_batch, worth=WORTH)
+        run = begun(queue, offered("a", 0.5), offered("b", 0.5))
+        assert run.rung is VERIFIED
+        queue.add(offered("new", 0.5), 0.001)
+        assert queue.breaks(run) is not left
+
+
+def test_a_draft_or_an_engine_that_does_not_stop_is_not_broken_off() -> None:
+    drafting = interruptible()
+    run = begun(drafting, job("a", 0.5, rungs=(DRAFT,)))
+    drafting.add(offered("new", 0.5), 0.001)
+    assert not drafting.breaks(run)
+    steady = schedule()
+    run = begun(steady, improvement("text", 0.5))
+    steady.add(offered("new", 0.5), 0.001)
+    assert not steady.breaks(run)
+
+
+def test_a_run_that_was_broken_off_teaches_how_soon_that_goes_and_not_how_long_it_takes() -> None:
+    queue = interruptible(worth=WORTH)
+    known = queue.profile.statistics()
+    run = begun(queue, improvement("text", 0.5))
+    for _ in range(100):
+        queue.broke(run, asked_s=0.001, took_s=0.001)
+    assert queue.profile.statistics() == known
+    assert queue._better.yielding.cost < 0.01 < queue._first.yielding.cost
+    assert queue.statistics()["broken_off"] == 100
+
+
+def test_what_was_drafted_is_verified_in_a_time_of_its_own() -> None:
+    queue = interruptible()
+    again, first = (improvement("text", 0.5),), (offered("text", 0.5),)
+    for _ in range(20):
+        queue.observe(Run(again, VERIFIED, 0.0), 0.004, 0.0)
+        queue.observe(Run(first, VERIFIED, 0.0), 0.020, 0.0)
+    for jobs, took_s in ((again, 0.004), (first, 0.020)):
+        assert queue._line_of(jobs[0]).typical_s(replace(jobs[0], rungs=(VERIFIED,))) == took_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from workers.core.speculative import RELAXED, STRICT, Best
 from workers.engines.ctc_translation.engine import Drafting, limit_of, make_engine
 from workers.engines.ctc_translation.graphs import BEGIN, END, Graphs, Vocabulary
 from workers.engines.process import EngineProcess
-from workers.engines.texts import Sentence
+from workers.engines.sentences import Sentence
 from workers.ports import Render, Rendered
 
 TEXTS = [SENTENCES[0], "lazy dog", "one fox jumps over the sleeping dog", "quick quick quick"]
@@ -138,6 +139,81 @@ def test_a_beam_that_does_not_end_in_time_leaves_what_was_verified(
     assert (said.text, said.rung) == (verified.text, Rung.VERIFIED)
 
 
+def waiting_after(looks: int) -> Callable[[], bool]:
+    """Somebody else waits from the look after so many on."""
+    seen = itertools.count()
+    return lambda: next(seen) >= looks
+
+
+@pytest.mark.parametrize("rung", [Rung.VERIFIED, Rung.REFINED])
+@pytest.mark.parametrize("looks", range(0, 60, 4))
+def test_who_was_answered_gives_way_between_two_steps_and_keeps_a_whole_text(
+    model: Drafting, graphs: Graphs, vocabulary: Vocabulary, looks: int, rung: Rung
+) -> None:
+    """Whenever it is: what was on screen stands, but for what the decoder has put in its place."""
+    whole = vocabulary.text(greedy(graphs, vocabulary, TEXTS[0]))
+    shown = "fox " * 15
+    asked = sentence(TEXTS[0], draft=shown, answered=True, hurried=waiting_after(looks))
+    (said,) = model.translate(rung, [asked])
+    if said.rung is Rung.DRAFT:
+        assert said.text.rstrip().endswith("fox")
+    elif said.rung is Rung.VERIFIED:
+        assert said.text == whole
+    assert looks or (said.text, said.passes) == (shown, 0)
+
+
+def tuned(graphs: Graphs, vocabulary: Vocabulary, draft_s: float, step_s: float) -> Drafting:
+    """An engine that has learned what drafts and steps take it a token, and drafts by that."""
+    model = Drafting(graphs, vocabulary, STRICT)
+    model._shortcut.drafted(1, draft_s)
+    model._shortcut.stepped(1, step_s)
+    model._shortcut.stood(0.0)
+    return model
+
+
+@pytest.mark.parametrize("looks", range(3, 30, 3))
+def test_who_waits_for_a_first_answer_without_a_draft_gets_one_where_that_is_sooner(
+    graphs: Graphs, vocabulary: Vocabulary, model: Drafting, looks: int
+) -> None:
+    """Never a text that ends in the middle, of which nobody would be told."""
+    (draft,) = model.translate(Rung.DRAFT, [sentence(TEXTS[0])])
+    whole = vocabulary.text(greedy(graphs, vocabulary, TEXTS[0]))
+    slow_steps = tuned(graphs, vocabulary, draft_s=1e-9, step_s=10.0)
+    slow_steps._shortcut.wants_draft = lambda *_: False  # type: ignore[method-assign]
+    (said,) = slow_steps.translate(
+        Rung.VERIFIED, [sentence(TEXTS[0], hurried=waiting_after(looks))]
+    )
+    assert (said.text, said.rung) in [(draft.text, Rung.DRAFT), (whole, Rung.VERIFIED)]
+    assert looks > 3 or said.rung is Rung.DRAFT
+    slow_drafts = tuned(graphs, vocabulary, draft_s=10.0, step_s=1e-9)
+    (said,) = slow_drafts.translate(
+        Rung.VERIFIED, [sentence(TEXTS[0], hurried=waiting_after(looks))]
+    )
+    assert (said.text, said.rung) == (whole, Rung.VERIFIED)
+
+
+def test_what_is_on_screen_of_a_shorter_text_is_no_answer_to_break_off_with(
+    model: Drafting, graphs: Graphs, vocabulary: Vocabulary
+) -> None:
+    whole = vocabulary.text(greedy(graphs, vocabulary, TEXTS[0]))
+    asked = sentence(TEXTS[0], draft="fox " * 15, hurried=lambda: True)
+    (said,) = model.translate(Rung.VERIFIED, [asked])
+    assert (said.text, said.rung) == (whole, Rung.VERIFIED)
+
+
+def test_who_is_not_answered_yet_is_translated_beside_those_who_give_way(
+    model: Drafting,
+) -> None:
+    first, better = (
+        sentence(text, hurried=lambda: True, draft=shown, answered=bool(shown))
+        for text, shown in ((TEXTS[0], ""), (TEXTS[2], "fox " * 15))
+    )
+    said = model.translate(Rung.VERIFIED, [first, better])
+    assert [each.rung for each in said] == [Rung.DRAFT, Rung.DRAFT]
+    assert (said[0].passes, said[0].drafted > 0) == (0, True)
+    assert said[1].text.rstrip().endswith("fox")
+
+
 def test_what_is_settled_opens_the_text(model: Drafting) -> None:
     for rung in (Rung.VERIFIED, Rung.REFINED):
         settled = sentence(TEXTS[0], draft="der schnelle Hund springt", prefix="der schnelle")
@@ -207,6 +283,19 @@ async def test_it_is_named_with_its_folder_and_answers_from_its_own_process() ->
             assert [type(answer) for answer in answers] == [Rendered] * len(TEXTS)
         with pytest.raises(EngineError, match="was asked en to xx, expected en to de, fr, es"):
             await engine.run(Rung.DRAFT, [Render(text="x", source="en", target="xx")], 60.0)
+
+
+async def test_its_runs_are_broken_off_in_its_own_process() -> None:
+    async with EngineProcess(f"ctc:{TINY}", "translation") as engine:
+        assert engine.card.interruptible
+        text = " ".join(SENTENCES * 20)
+        draft = text.upper()
+        asked = Render(text=text, source="en", target="de", draft=draft, answered=True)
+        run = asyncio.create_task(engine.run(Rung.REFINED, [asked] * 20, 60.0))
+        await asyncio.sleep(0)
+        engine.hurry()
+        answers = await run
+        assert {each.rung for each in answers if isinstance(each, Rendered)} == {Rung.DRAFT}
 
 
 def best(*tokens: list[int], shares: list[list[float]]) -> Best:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from stream.core.messages import Rung
 from tests.support.seq2seq import convert, save_m2m, save_marian, save_nllb
 from tests.support.translations import SENTENCES, TINY
 from workers.engines.ctc_translation.engine import open_drafting
-from workers.engines.texts import Sentence
+from workers.engines.sentences import Sentence
 from workers.engines.verifying import Autoregressive, Verifying
 from workers.ports import Render
 
@@ -145,6 +147,25 @@ def test_a_beam_is_a_rung_above(model: Autoregressive) -> None:
     assert engine.card.rungs == (Rung.VERIFIED, Rung.REFINED)
     said = engine.translate(Rung.REFINED, [Sentence(text, "en", "de") for text in TEXTS])
     assert {each.rung for each in said} == {Rung.REFINED}
+
+
+def waiting_after(looks: int) -> Callable[[], bool]:
+    seen = itertools.count()
+    return lambda: next(seen) >= looks
+
+
+def test_whoever_else_waits_breaks_a_verification_and_a_beam_off(model: Autoregressive) -> None:
+    engine = Verifying(model, None)
+    asked = Sentence(TEXTS[0], "en", "de", draft="der fuchs springt", answered=True)
+    (whole,) = engine.translate(Rung.VERIFIED, [asked])
+    reached = []
+    for looks in range(12):
+        hurried = replace(asked, hurried=waiting_after(looks))
+        (said,) = engine.translate(Rung.REFINED, [hurried])
+        assert said.text.strip()
+        assert said.rung is not Rung.VERIFIED or said.text == whole.text
+        reached.append(said.rung)
+    assert reached[0] is Rung.DRAFT
 
 
 def test_the_shipped_models_draft_is_verified(model: Autoregressive) -> None:

@@ -113,6 +113,53 @@ async def test_the_reply_to_a_cancelled_run_is_passed_over() -> None:
         assert await ask(engine, "good") == GOOD
 
 
+async def begun(engine: EngineProcess, text: str) -> asyncio.Task[Rung | None]:
+    """A run whose question has been written."""
+
+    async def asked() -> Rung | None:
+        (answer,) = await engine.run(Rung.VERIFIED, [Judge(text=text)], PATIENCE_S)
+        assert isinstance(answer, Scored)
+        return answer.rung
+
+    task = asyncio.create_task(asked())
+    await asyncio.sleep(0)
+    return task
+
+
+FOR_EVER = "!wait 1000000"
+
+
+async def test_a_run_is_broken_off_where_the_engine_can_and_its_card_says_so() -> None:
+    async with scripted(patient=True) as engine:
+        assert engine.card.interruptible
+        run = await begun(engine, FOR_EVER)
+        engine.hurry()
+        assert await run is Rung.DRAFT
+
+
+async def test_a_hurry_is_for_the_run_under_way_and_harms_no_other() -> None:
+    async with scripted(patient=True) as engine:
+        engine.hurry()
+        for _ in range(3):
+            run = await begun(engine, "!wait 20")
+            assert await run is None, "nobody hurried this one"
+            engine.hurry()
+        first, second = await begun(engine, FOR_EVER), await begun(engine, "!wait 20")
+        engine.forget("somebody")
+        engine.hurry()
+        assert await first is Rung.DRAFT
+        assert await second is None
+
+
+async def test_an_engine_that_cannot_be_broken_off_takes_no_notice() -> None:
+    async with scripted(delay_s=0.02) as engine:
+        assert not engine.card.interruptible
+        run = await begun(engine, "good")
+        engine.hurry()
+        assert await run is None
+        assert await ask(engine, "bad") == BAD
+
+
 async def test_the_parent_goes_on_while_the_engine_works() -> None:
     async with scripted(delay_s=0.2) as engine:
         run = asyncio.create_task(ask(engine, "good"))

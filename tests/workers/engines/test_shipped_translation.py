@@ -14,7 +14,8 @@ from workers.core.pieces import ADDRESS, cut
 from workers.core.shortcut import Shortcut
 from workers.engines.ctc_translation.engine import Drafting, limit_of, open_drafting
 from workers.engines.ctc_translation.graphs import BEGIN, END, Graphs
-from workers.engines.texts import Said, Sentence, TextEngine
+from workers.engines.sentences import Said, Sentence
+from workers.engines.texts import TextEngine
 from workers.ports import Render
 
 TEXTS = """

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from stream.core.errors import EngineError
 from stream.core.messages import Rung
 from workers.core.pieces import ADDRESS, cut
-from workers.engines.texts import Said, Sentence, TextEngine
+from workers.engines.sentences import Said, Sentence
+from workers.engines.texts import TextEngine
 from workers.ports import Card, Judge, Render, Rendered
 
 RUNGS = (Rung.DRAFT, Rung.VERIFIED)
@@ -201,6 +202,27 @@ def test_a_sentence_is_told_how_much_time_is_left() -> None:
     TextEngine(model, clock=lambda: next(now)).run(Rung.DRAFT, [ask("Hi there", left_s=0.5)])
     assert model.asked[0].left() == pytest.approx(0.3)
     assert model.asked[0].left() == pytest.approx(0.1)
+
+
+def test_a_sentence_is_told_that_somebody_waits_and_whether_its_draft_is_a_whole_answer() -> None:
+    model, waits = Shouting(), False
+    engine = TextEngine(model)
+    engine.interrupt_when(lambda: waits)
+    engine.run(Rung.VERIFIED, [ask("One. Two.", draft="Eins. Zwei.", answered=True)])
+    engine.run(Rung.VERIFIED, [ask("One. Two.", draft="Eins. Zwei. Drei.", answered=True)])
+    engine.run(Rung.VERIFIED, [ask("One. Two.", draft="Eins. Zwei.")])
+    assert [each.answered for each in model.asked] == [True] * 2 + [False] * 4
+    assert [each.spare(drafted=True) for each in model.asked] == [None] * 6
+    waits = True
+    assert [each.spare(drafted=True) for each in model.asked] == [0.0] * 6
+    assert [each.spare(drafted=False) for each in model.asked] == [0.0] * 2 + [None] * 4
+
+
+def test_what_is_asked_again_for_a_lost_number_is_no_answer_yet() -> None:
+    model = Forgetful("7")
+    run(model, ask("we saw 7 cats", draft="Wir sahen 7 Katzen", answered=True))
+    assert [each.answered for each in model.asked][:2] == [True, False]
+    assert not any(each.answered for each in model.asked[1:])
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ from workers.engines.ctc_translation.graphs import (
 )
 from workers.engines.ctc_translation.settings import read_settings
 from workers.engines.registry import TRANSLATION
-from workers.engines.texts import Said, Sentence, TextEngine
+from workers.engines.sentences import Said, Sentence
+from workers.engines.texts import TextEngine
 from workers.ports import Card
 
 SOURCES = ("en",)
@@ -93,6 +94,8 @@ class Drafting:
 
     def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
         vocabulary = self._vocabulary
+        if rung is not Rung.DRAFT and all(each.answered and each.hurried() for each in sentences):
+            return [Said(each.draft, Rung.DRAFT) for each in sentences]
         sources = [vocabulary.source(each.text, each.target, SOURCE_PIECES) for each in sentences]
         memory = self.graphs.encode(sources)
         drafts = self._drafts(rung, sentences, memory)
@@ -103,6 +106,13 @@ class Drafting:
             self._said(each, draft, self._acceptance_of(sentence))
             for each, draft, sentence in zip(told, drafts, sentences, strict=True)
         ]
+        late = [
+            row
+            for row, (each, sentence) in enumerate(zip(told, sentences, strict=True))
+            if not (each.done or drafts[row]) and sentence.hurried()
+        ]
+        for row, draft in zip(late, self._draw(memory, late), strict=True):
+            said[row] = Said(vocabulary.text(draft), Rung.DRAFT, drafted=len(draft))
         if rung is Rung.REFINED:
             return [
                 self._refined(memory.rows([row]), sentence, verified)
@@ -119,22 +129,31 @@ class Drafting:
         }
         missing = [row for row in range(len(sentences)) if row not in shown]
         if missing and (rung is Rung.DRAFT or self._wants_draft(memory, sentences)):
-            began = self._clock()
-            drawn = self.graphs.draft(memory.rows(missing))
-            self._shortcut.drafted(int(memory.length[missing].sum()), self._clock() - began)
-            shown.update(zip(missing, drawn, strict=True))
+            shown.update(zip(missing, self._draw(memory, missing), strict=True))
         return [shown.get(row, []) for row in range(len(sentences))]
+
+    def _draw(self, memory: Memory, rows: Sequence[int]) -> list[list[int]]:
+        """The CTC head's word for these."""
+        if not rows:
+            return []
+        began = self._clock()
+        drawn = self.graphs.draft(memory.rows(rows))
+        self._shortcut.drafted(int(memory.length[rows].sum()), self._clock() - began)
+        return drawn
 
     def _wants_draft(self, memory: Memory, sentences: Sequence[Sentence]) -> bool:
         """Else the decoder says everything itself, which gives the same text."""
         hurry = [left_s for each in sentences if (left_s := each.left()) is not None]
         tokens, rows = int(memory.length.sum()), len(sentences)
+        if any(each.hurried() for each in sentences):
+            return self._shortcut.drafts_sooner(tokens, tokens)
         return self._shortcut.wants_draft(tokens, rows, min(hurry, default=None))
 
     def _verify(
         self, memory: Memory, drafts: Sequence[Sequence[int]], sentences: Sequence[Sentence]
     ) -> list[Speculation]:
-        limits = [limit_of(int(length)) for length in memory.length]
+        lengths = memory.length.tolist()
+        limits = [limit_of(length) for length in lengths]
         told = [
             Speculation(
                 draft,
@@ -150,8 +169,8 @@ class Drafting:
         steps = Steps()
         while going := [
             row
-            for row, each in enumerate(told)
-            if not each.done and steps.fit(sentences[row].left())
+            for row, (each, sentence) in enumerate(zip(told, sentences, strict=True))
+            if not each.done and steps.fit(self._spare(sentence, drafts[row], each, lengths[row]))
         ]:
             began = self._clock()
             read = cache.read(memory, {row: told[row] for row in going})
@@ -162,6 +181,17 @@ class Drafting:
             if draft:
                 self._shortcut.stood(each.first / len(draft))
         return told
+
+    def _spare(
+        self, sentence: Sentence, draft: Sequence[int], told: Speculation, length: int
+    ) -> float | None:
+        """Seconds left for one more step; who has no draft gets one where that is sooner done than
+        the rest of the steps, unless what it says is settled in part.
+        """
+        if draft:
+            return sentence.spare(not _is_covered(sentence))
+        rest = length - len(told.tokens)
+        return sentence.spare(not sentence.prefix and self._shortcut.drafts_sooner(length, rest))
 
     def _acceptance_of(self, sentence: Sentence) -> Acceptance:
         """What is on screen of a growing text should stay there (Arivazhagan et al. 2020, biased
@@ -228,7 +258,7 @@ class _Cache:
 
 
 def _is_covered(sentence: Sentence) -> bool:
-    return len(sentence.draft) >= COVERS * len(sentence.text)
+    return sentence.answered or len(sentence.draft) >= COVERS * len(sentence.text)
 
 
 def limit_of(source_length: int) -> int:
