@@ -162,6 +162,19 @@ def test_who_was_answered_gives_way_between_two_steps_and_keeps_a_whole_text(
     assert looks or (said.text, said.passes) == (shown, 0)
 
 
+def test_a_beam_gives_way_between_two_steps_and_leaves_what_was_verified(
+    graphs: Graphs, vocabulary: Vocabulary, model: Drafting
+) -> None:
+    whole = vocabulary.text(greedy(graphs, vocabulary, TEXTS[0]))
+    reached = set()
+    for looks in range(0, 80, 2):
+        asked = sentence(TEXTS[0], draft=whole, answered=True, hurried=waiting_after(looks))
+        (said,) = model.translate(Rung.REFINED, [asked])
+        reached.add(said.rung)
+        assert said.rung is not Rung.VERIFIED or said.text == whole
+    assert reached == {Rung.DRAFT, Rung.VERIFIED, Rung.REFINED}
+
+
 def tuned(graphs: Graphs, vocabulary: Vocabulary, draft_s: float, step_s: float) -> Drafting:
     """An engine that has learned what drafts and steps take it a token, and drafts by that."""
     model = Drafting(graphs, vocabulary, STRICT)

@@ -218,7 +218,7 @@ class Drafting:
         past = np.zeros((self.graphs.layers, 1, 0, self.graphs.cache_width), np.float32)
         steps = Steps()
         while not beam.done:
-            if not steps.fit(sentence.left()):
+            if not steps.fit(sentence.spare(drafted=True)):
                 return verified
             began = self._clock()
             tokens = np.array([[token] for token in beam.feed()], np.int64)
