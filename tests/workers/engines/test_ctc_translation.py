@@ -167,7 +167,7 @@ def test_a_beam_gives_way_between_two_steps_and_leaves_what_was_verified(
 ) -> None:
     whole = vocabulary.text(greedy(graphs, vocabulary, TEXTS[0]))
     reached = set()
-    for looks in range(0, 80, 2):
+    for looks in range(0, 120, 4):
         asked = sentence(TEXTS[0], draft=whole, answered=True, hurried=waiting_after(looks))
         (said,) = model.translate(Rung.REFINED, [asked])
         reached.add(said.rung)
