@@ -70,7 +70,7 @@ class Climbing(Simulation):
         if asked_s is None:
             super().ended(what, now)
             return
-        self.policy.broke(what.run, asked_s, what.took_s)
+        self.policy.broke(what.run, asked_s, what.took_s, now)
         if not self._is_cut:
             self.answered(what.run, now)
         elif what.run.improves:  # none of it counts, which is less than the engine gives
@@ -147,15 +147,19 @@ def play(prices: Prices, draft: float, rungs: tuple[Rung, ...], load: float, see
 
 
 def ladder(prices: Prices, draft: float, load: float, seeds: int) -> dict[str, Any]:
-    """All three ways, and the ladder's lead over the better of its rivals with a 95 % interval."""
+    """All three ways, the ladder first."""
     played = {way: play(prices, draft, rungs, load, seeds) for way, rungs in RIVALS.items()}
+    return {"load": load, **compared(played)}
+
+
+def compared(played: Mapping[str, Found]) -> dict[str, Any]:
+    """Means, and the lead of the first way over the better of its rivals with a 95 % interval."""
     ours, *rivals = played.values()
-    found: dict[str, Any] = {"load": load}
+    found: dict[str, Any] = {}
     for figure in Found._fields:
-        mine = getattr(ours, figure)
         theirs = max((getattr(rival, figure) for rival in rivals), key=fmean)
         found |= {f"{figure}, {way}": mean(getattr(each, figure)) for way, each in played.items()}
-        found |= lead(figure, mine, theirs)
+        found |= lead(figure, getattr(ours, figure), theirs)
     return found
 
 

@@ -56,8 +56,8 @@ class Service:
         """
         name = self.engine or DEFAULT_ENGINES[self.task]
         async with EngineProcess(name, self.task, self.options) as process:
-            if self.task == "moderation":
-                await calibrate(process, process.card, self.profile, clock, length_of_post)
+            length_of = length_of_post if self.task == "moderation" else int
+            await calibrate(process, process.card, self.profile, clock, length_of)
             await self._keep(process, bus, clock, watch)
 
     async def _keep(

@@ -232,7 +232,7 @@ class Worker:
         if ended.asked_s is None:
             self._schedule.observe(run, took_s, now)
         else:
-            self._schedule.broke(run, ended.asked_s, took_s)
+            self._schedule.broke(run, ended.asked_s, took_s, now)
         self._suspects.difference_update(_key(job) for job in run.jobs)
         timing = Timing(ended.began, took_s, ended.broken_off)
         for job, answer in zip(run.jobs, answers, strict=True):

@@ -9,7 +9,7 @@ from stream.core.messages import Rung
 from workers.calibrating import LIMIT_S, ROUNDS, calibrate
 from workers.core.profile import LatencyProfile
 from workers.moderation import length_of_post
-from workers.ports import Answer, Card, Question, Scored
+from workers.ports import Answer, Card, Judge, Question, Render, Rendered, Scored
 
 CARD = Card(name="test", task="moderation", rungs=(Rung.DRAFT, Rung.VERIFIED))
 
@@ -19,6 +19,8 @@ class Engine:
 
     def __init__(self, stall_s: float = 0.0, each_s: float = 0.002, fails: int = 0) -> None:
         self.time, self.runs = 100.0, 0
+        self.lengths: list[int] = []
+        self._answer: Answer = Scored(labels={})
         self._stall_s, self._each_s, self._fails = stall_s, each_s, fails
 
     def now(self) -> float:
@@ -35,7 +37,8 @@ class Engine:
             raise EngineLost("died")
         self.time += self._stall_s + self._each_s * len(questions)
         self._stall_s = 0.0
-        return [Scored(labels={}) for _ in questions]
+        self.lengths += [len(each.text) for each in questions if isinstance(each, Judge | Render)]
+        return [self._answer for _ in questions]
 
     def forget(self, stream: str) -> None:
         return None
@@ -72,3 +75,20 @@ async def test_a_slow_engine_is_measured_for_a_bounded_time() -> None:
 
 async def test_an_engine_that_fails_is_left_to_its_worker() -> None:
     assert await predicted(Engine(fails=5)) > 0
+
+
+async def test_a_translation_engine_is_measured_at_each_of_its_rungs() -> None:
+    rungs = (Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)
+    card = Card(name="t", task="translation", rungs=rungs, languages=("de",), sources=("en",))
+    engine, profile = Engine(), LatencyProfile()
+    engine._answer = Rendered(text="x")
+    await calibrate(engine, card, profile, engine, int)
+    assert set(engine.lengths) == {40, 80, 160}
+    assert all(profile.seen(rung, batch=8) for rung in rungs)
+
+
+async def test_captions_are_not_measured() -> None:
+    engine, profile = Engine(), LatencyProfile()
+    card = Card(name="c", task="captions", rungs=(Rung.DRAFT,))
+    await calibrate(engine, card, profile, engine, int)
+    assert engine.runs == 0

@@ -128,7 +128,7 @@ class Town:
         took_s = now - self._began
         self.cut += broken_off
         if broken_off:
-            self.schedule.broke(run, took_s, took_s)
+            self.schedule.broke(run, took_s, took_s, now)
         else:
             self.schedule.observe(run, took_s, now)
         for job in run.jobs:

@@ -72,6 +72,11 @@ class Line:
         """The median of that."""
         return self.profile.expect_bucket(job.rungs[0], self.profile.bucket(job.length), 1)
 
+    def expected_s(self, rung: Rung, jobs: tuple[Job, ...]) -> float:
+        """The median of a run of these."""
+        longest = max(self.profile.bucket(job.length) for job in jobs)
+        return self.profile.expect_bucket(rung, longest, len(jobs))
+
     def observe(self, rung: Rung, jobs: tuple[Job, ...], took_s: float, now: float) -> None:
         """A run has come to its end: teach the profile."""
         longest = max(job.length for job in jobs)

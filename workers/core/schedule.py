@@ -125,11 +125,17 @@ class Schedule:
         """Whether this run, which is under way, should end now for those who have come."""
         return run.yields and len(self._first) > 0
 
-    def broke(self, run: Run, asked_s: float, took_s: float) -> None:
-        """A run has ended that was asked to break off when it was `asked_s` old."""
+    def broke(self, run: Run, asked_s: float, took_s: float, now: float) -> None:
+        """A run has ended that was asked to break off when it was `asked_s` old.
+
+        How long it would have taken is not known; where it was longer than it mostly is, that
+        much at least, or a rung that never comes to its end would look cheap for ever.
+        """
         self._counts["broken_off"] += 1
-        yielding = self._line_of(run.jobs[0]).yielding
-        yielding.learn(run.predicted_s - asked_s, took_s - asked_s)
+        line = self._line_of(run.jobs[0])
+        line.yielding.learn(run.predicted_s - asked_s, took_s - asked_s)
+        if asked_s > line.expected_s(run.rung, run.jobs):
+            line.observe(run.rung, run.jobs, took_s, now)
 
     def statistics(self) -> dict[str, float]:
         """Jobs and channels that wait, and how many jobs have gone each way."""

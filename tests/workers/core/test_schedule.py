@@ -512,7 +512,7 @@ def test_a_run_that_was_broken_off_teaches_how_soon_that_goes_and_not_how_long_i
     known = queue.profile.statistics()
     run = begun(queue, improvement("text", 0.5))
     for _ in range(100):
-        queue.broke(run, asked_s=0.001, took_s=0.001)
+        queue.broke(run, asked_s=0.001, took_s=0.001, now=0.0)
     assert queue.profile.statistics() == known
     assert queue._better.yielding.cost < 0.01 < queue._first.yielding.cost
     assert queue.statistics()["broken_off"] == 100
@@ -526,3 +526,13 @@ def test_what_was_drafted_is_verified_in_a_time_of_its_own() -> None:
         queue.observe(Run(first, VERIFIED, 0.0), 0.020, 0.0)
     for jobs, took_s in ((again, 0.004), (first, 0.020)):
         assert queue._line_of(jobs[0]).typical_s(replace(jobs[0], rungs=(VERIFIED,))) == took_s
+
+
+def test_a_rung_that_is_always_broken_off_does_not_look_cheap_for_ever() -> None:
+    queue = interruptible()
+    run = begun(queue, improvement("text", 0.5))
+    line = queue._better
+    assert line.expected_s(VERIFIED, run.jobs) < 0.1
+    for _ in range(40):
+        queue.broke(run, asked_s=0.2, took_s=0.21, now=1.0)
+    assert line.expected_s(VERIFIED, run.jobs) >= 0.2
