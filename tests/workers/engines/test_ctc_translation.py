@@ -205,6 +205,17 @@ def test_who_waits_for_a_first_answer_without_a_draft_gets_one_where_that_is_soo
     assert (said.text, said.rung) == (whole, Rung.VERIFIED)
 
 
+def test_a_draft_that_nobody_has_read_says_nothing_about_drafts(
+    graphs: Graphs, vocabulary: Vocabulary
+) -> None:
+    model = tuned(graphs, vocabulary, draft_s=1e-9, step_s=1.0)
+    model._shortcut.stood(1.0)
+    known = model._shortcut._stood.value
+    (said,) = model.translate(Rung.VERIFIED, [sentence(TEXTS[0], hurried=lambda: True)])
+    assert (said.rung, said.passes) == (Rung.DRAFT, 0)
+    assert model._shortcut._stood.value == known
+
+
 def test_what_is_on_screen_of_a_shorter_text_is_no_answer_to_break_off_with(
     model: Drafting, graphs: Graphs, vocabulary: Vocabulary
 ) -> None:

@@ -106,12 +106,12 @@ class Drafting:
             self._said(each, draft, self._acceptance_of(sentence))
             for each, draft, sentence in zip(told, drafts, sentences, strict=True)
         ]
-        late = [
+        broken_off = [
             row
             for row, (each, sentence) in enumerate(zip(told, sentences, strict=True))
             if not (each.done or drafts[row]) and sentence.hurried()
         ]
-        for row, draft in zip(late, self._draw(memory, late), strict=True):
+        for row, draft in zip(broken_off, self._draw(memory, broken_off), strict=True):
             said[row] = Said(vocabulary.text(draft), Rung.DRAFT, drafted=len(draft))
         if rung is Rung.REFINED:
             return [
@@ -178,7 +178,7 @@ class Drafting:
             if read == len(going):
                 self._shortcut.stepped(read, took_s)
         for each, draft in zip(told, drafts, strict=True):
-            if draft:
+            if draft and each.passes:
                 self._shortcut.stood(each.first / len(draft))
         return told
 
