@@ -73,7 +73,11 @@ async def promise_is_kept(peer: Speaker, text: str = "hello") -> None:
         await peer.say(**ask, id=f"long {action}", budget_ms=BUDGET_MS + 300)
         await peer.say(**ask, id=f"short {action}", budget_ms=BUDGET_MS)
     verdicts = [await peer.hear("verdict") for _ in range(2 * len(ACTIONS))]
-    assert [verdict["id"].split()[0] for verdict in verdicts] == ["short"] * 3 + ["long"] * 3
+    told = [verdict["id"].split() for verdict in verdicts]
+    for (
+        action
+    ) in ACTIONS.values():  # a machine that stalls between two channels' posts is no matter
+        assert [length for length, each in told if each == action] == ["short", "long"]
     for verdict in verdicts:
         assert verdict["action"] == verdict["id"].split()[1]
         assert (verdict["degraded"], verdict["rung"]) == (True, "repeat")
