@@ -4,7 +4,7 @@ A profile believes its first samples. One of them that was slow by chance (a mac
 model's first run) would make every post look hopeless, and the channels' policies would answer
 until enough probes, one a second, had proved otherwise: 19 s after one run of 300 ms. And a rung
 that was never seen is thought to cost what others do: drafts that nobody has made yet look no
-cheaper than a beam, and none is made (bench/bursts.py: half of the texts went without an answer).
+cheaper than a beam, and none is made (bench/bursts.py: a third of the texts got no answer).
 """
 
 from __future__ import annotations
