@@ -1,5 +1,6 @@
-"""The ladder in earnest under bursts, beside always-greedy and always-draft: our own engine in its
-process, a worker and the in-process bus, each text within 150 ms.
+"""The ladder in earnest under bursts, beside always-greedy and always-draft.
+
+Our own engine in its process, a worker and the in-process bus, each text within 150 ms.
 
 All three ways get the same texts at the same moments (bench/simulation.py, `Load`), in turns of
 `--seconds`, of which the first five are left out: each turn begins as a worker does. A load is
@@ -67,13 +68,13 @@ class Turn:
         worker = Worker(bus, role, self.engine, schedule, clock=self.clock, member="w")
         logs = [Log(Topic.TRANSLATIONS, partition) for partition in range(bus.partitions)]
         reader = await bus.tail(logs, float("inf"))
-        tasks = [asyncio.create_task(worker.run()), asyncio.create_task(self._read(reader))]
-        await worker.wait_ready()
-        await self._ask(bus)
-        await asyncio.sleep(2 * DEADLINE_S)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(worker.run()), tasks.create_task(self._read(reader))]
+            await worker.wait_ready()
+            await self._ask(bus)
+            await asyncio.sleep(2 * DEADLINE_S)
+            for task in running:
+                task.cancel()
         await bus.close()
 
     async def _ask(self, bus: MemoryBus) -> None:

@@ -53,8 +53,8 @@ async def calibrate(
 ) -> None:
     """Teach `profile` what an engine for texts needs, cheapest rung and shortest text first.
 
-    `length_of` says how long a text of so many characters counts. It takes LIMIT_S at most, and an
-    engine that fails is left to whoever asks it in earnest.
+    `length_of` says how long a text of so many characters counts. No run begins after LIMIT_S, and
+    an engine that fails is left to whoever asks it in earnest.
     """
     if card.task not in KINDS:
         return

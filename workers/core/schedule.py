@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 from stream.core.deadlines import DeadlineHeap
@@ -152,7 +152,9 @@ class Schedule:
         rate = self._rate.per_second(now)
         risk = self._risk_of(line, candidates, now, rate) if self.limits.worth else 0.0
         batch = line.choose(candidates, now, rate, risk)
-        if not line.batcher.pays(batch, self._lasts(now), risk, line.yielding.cost):
+        if not line.batcher.pays(
+            batch, partial(self._pauses.outlast, now=now), risk, line.yielding.cost
+        ):
             return None
         for entry in batch.entries:
             line.queue.serve(entry)
@@ -165,9 +167,6 @@ class Schedule:
         alone = not len(self._first)
         above = rung is not jobs[0].rungs[0] or jobs[0].done is not None
         return self.limits.interruptible and alone and above
-
-    def _lasts(self, now: float) -> Callable[[float], float]:
-        return partial(self._pauses.outlast, now=now)
 
     def _risk_of(self, line: Line, candidates: list[Entry], now: float, rate: float) -> float:
         """That a run of these takes somebody's answer away, if it is of the next better rung."""
@@ -201,7 +200,8 @@ class Schedule:
     def _alone(self, job: Job, now: float) -> Run:
         line = self._line_of(job)
         line.queue.remove(job.id)
-        return self._start(Run((job,), job.rungs[0], line.cost_s(job)), now)
+        yields = self._yields((job,), job.rungs[0])
+        return self._start(Run((job,), job.rungs[0], line.cost_s(job), yields), now)
 
     def _start(self, run: Run, now: float) -> Run:
         for job in run.jobs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, repeat
 
 from stream.core.errors import EngineError
 from stream.core.messages import Rung
@@ -200,21 +201,26 @@ class _Text:
         self, question: Render, left: Callable[[], float | None], hurried: Callable[[], bool]
     ) -> None:
         self._pieces = cut(question.text)
+        spoken = [piece.text for piece in self._pieces if not piece.copy]
         shown = [*_drafts(question)]
-        spoken = sum(not piece.copy for piece in self._pieces)
-        answered = question.answered and len(shown) == spoken
-        drafts = iter(shown)
+        answered = question.answered and len(shown) == len(spoken)
+        drafts = chain(shown, repeat(("", "")))
         self.parts = [
             _Part(
-                replace(
-                    _sentence(question, piece, next(drafts, ("", "")), left),
-                    answered=answered,
+                Sentence(
+                    text,
+                    question.source,
+                    question.target,
+                    draft,
+                    prefix,
+                    left=left,
+                    growing=question.growing,
                     hurried=hurried,
+                    answered=answered,
                 ),
                 question.glossary,
             )
-            for piece in self._pieces
-            if not piece.copy
+            for text, (draft, prefix) in zip(spoken, drafts, strict=False)
         ]
 
     def rendered(self, asked: Rung) -> Rendered:
@@ -231,17 +237,6 @@ class _Text:
             passes=sum(each.passes for each in said),
             tokens=sum(each.tokens for each in said),
         )
-
-
-def _sentence(
-    question: Render,
-    piece: Piece,
-    shown: tuple[str, str],
-    left: Callable[[], float | None],
-) -> Sentence:
-    draft, prefix = shown
-    languages, growing = (question.source, question.target), question.growing
-    return Sentence(piece.text, *languages, draft, prefix, left, growing)
 
 
 def _drafts(question: Render) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from stream.core.errors import EngineLost
 from stream.core.messages import Rung
 from workers.engines.codec import Forget, Hurry, Run, encode_frame
-from workers.engines.inbox import LOOK_EVERY_S, Inbox
+from workers.engines.inbox import LOOK_EVERY_S, WAITING, Inbox
 from workers.ports import Judge
 
 
@@ -64,6 +64,22 @@ def test_a_frame_may_come_byte_by_byte(pair: tuple[socket.socket, Inbox]) -> Non
         assert not inbox.hurried()
         parent.sendall(bytes([byte]))
     assert inbox.hurried()
+
+
+def test_what_waits_behind_a_run_is_bounded_and_none_of_it_is_lost(
+    pair: tuple[socket.socket, Inbox],
+) -> None:
+    parent, inbox = pair
+    send(parent, run(1))
+    assert inbox.next() == run(1)
+    names = [str(number) for number in range(WAITING + 20)]
+    for name in names:
+        send(parent, Forget(name))
+        inbox.hurried()
+    send(parent, Hurry(1))
+    assert not inbox.hurried()
+    assert len(inbox._waiting) == WAITING
+    assert [inbox.next() for _ in names] == [Forget(name) for name in names]
 
 
 def test_it_does_not_look_at_every_question() -> None:
