@@ -1,8 +1,8 @@
-"""The ladder in earnest under bursts, beside always-greedy and always-draft.
+"""The ladder in earnest under bursts, beside those who always take one rung.
 
 Our own engine in its process, a worker and the in-process bus, each text within 150 ms.
 
-All three ways get the same texts at the same moments (bench/simulation.py, `Load`), in turns of
+All ways get the same texts at the same moments (bench/simulation.py, `Load`), in turns of
 `--seconds`, of which the first five are left out: each turn begins as a worker does. A load is
 of what the engine drafts a second in full batches, measured at the start. An answer counts where it
 is read from the bus in time, by the worth of the rung that it names. It wants a machine on which

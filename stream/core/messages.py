@@ -17,6 +17,7 @@ class Rung(StrEnum):
     """A step of the anytime ladder, cheapest first (design: one idea)."""
 
     REPEAT = "repeat"
+    SKETCH = "sketch"
     DRAFT = "draft"
     VERIFIED = "verified"
     REFINED = "refined"

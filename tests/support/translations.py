@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 TINY = Path(__file__).parents[1] / "data" / "translation"
 """What `write_tiny` has written: to export the graphs takes a minute."""
@@ -17,7 +18,7 @@ SENTENCES = (
 
 
 def write_tiny(folder: Path, *, seed: int = 2, eight_bits: bool = True) -> Path:
-    """Encoder, drafter, decoder, weights and pieces; texts vary, and end."""
+    """Graphs, weights and pieces; texts vary, and end."""
     import torch
 
     from training.translation.export import quantise_graphs
@@ -37,10 +38,9 @@ def write_tiny(folder: Path, *, seed: int = 2, eight_bits: bool = True) -> Path:
         for parameter in net.parameters():
             if parameter.ndim == 2 and parameter is not net.table:
                 parameter.mul_(8)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), TemporaryDirectory() as whole:
         warnings.simplefilter("ignore")  # the exporter's own
-        sources = write_graphs(net, folder / "float32")
-    quantise_graphs(sources, folder, eight_bits=eight_bits)
+        quantise_graphs(write_graphs(net, Path(whole)), folder, eight_bits=eight_bits)
     return folder
 
 

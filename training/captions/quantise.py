@@ -90,18 +90,22 @@ def quantised_activations(source: str, width: int) -> tuple[list[onnx.NodeProto]
 
 
 def row_product(
-    node: onnx.NodeProto, rows: tuple[str, str], whole: str, scales: str
+    node: onnx.NodeProto, rows: tuple[str, str], whole: str, scales: str, scaled: bool = True
 ) -> list[onnx.NodeProto]:
-    """`node`'s product, of quantised rows by whole numbers [inner, outer] and their scales."""
+    """`node`'s product, of quantised rows by whole numbers [inner, outer] and their scales.
+
+    Unless it is to be `scaled`, each row is the product but for a positive factor.
+    """
     source, out = node.input[0], node.output[0]
     make = helper.make_node
     inputs = [rows[0], whole, _ONE, scales, _CENTRE]
+    by_row = [make("Mul", [f"{out}/flat", rows[1]], [f"{out}/scaled"])] if scaled else []
     return [
         make("MatMulIntegerToFloat", inputs, [f"{out}/flat"], domain="com.microsoft"),
-        make("Mul", [f"{out}/flat", rows[1]], [f"{out}/scaled"]),
+        *by_row,
         make("Shape", [source], [f"{out}/shape"], end=-1),
         make("Concat", [f"{out}/shape", f"{_ROWS}/out"], [f"{out}/whole"], axis=0),
-        make("Reshape", [f"{out}/scaled", f"{out}/whole"], [out]),
+        make("Reshape", [f"{out}/{'scaled' if scaled else 'flat'}", f"{out}/whole"], [out]),
     ]
 
 

@@ -149,7 +149,7 @@ def _schooling(arguments: argparse.Namespace) -> "Schooling":
 
 
 def _add_export(steps: "Steps") -> None:
-    made = add_step(steps, "export", "write the three graphs with 8-bit weights")
+    made = add_step(steps, "export", "write the graphs with 8-bit weights")
     made.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
     made.add_argument("--shortlist", type=Path, help="folder of `refine --kind shortlist`")
     made.add_argument("--float", action="store_true", help="keep 32 bits, to compare")

@@ -29,6 +29,8 @@ from training.captions.quantise import (
 EXTERNAL_BYTES = 1024
 ALIGNMENT_BYTES = 64
 WEIGHTS = "weights.bin"
+#: What leaves each row's numbers as they are, or some of them.
+_CHOOSING = ("Reshape", "ReduceMax", "GatherND")
 Array = npt.NDArray[Any]
 
 
@@ -126,7 +128,18 @@ class Graph:
             self._widths.add(inner)
         turned = f"{node.output[0]}.turned"
         nodes.append(helper.make_node("Transpose", [whole], [turned], perm=[1, 0]))
-        return nodes + row_product(node, self._rows[source], turned, scales)
+        scaled = not self._is_only_compared(node.output[0])
+        return nodes + row_product(node, self._rows[source], turned, scales, scaled)
+
+    def _is_only_compared(self, name: str) -> bool:
+        """Whether nothing is asked of a product but where each row's largest is: what scales whole
+        rows is no matter then."""
+        readers = [node for node in self.graph.node if name in node.input]
+        return bool(readers) and all(
+            node.op_type == "ArgMax"
+            or (node.op_type in _CHOOSING and self._is_only_compared(node.output[0]))
+            for node in readers
+        )
 
     def _look_up(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         table, out = node.input[0], node.output[0]

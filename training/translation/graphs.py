@@ -1,4 +1,4 @@
-"""The three graphs for serving, in float32: encoder, drafter, decoder (contract: README.md)."""
+"""The graphs for serving, in float32: encoder, sketcher, drafter, decoder (contract: README.md)."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .layers import exporting, likeliest, look_up
-from .model import Listed, Translator
+from .model import Drafter, Listed, Translator
 from .shortlist import Shortlist
 
 #: Candidates that the decoder names at each position: twice a beam of four.
@@ -27,31 +27,43 @@ class EncoderGraph(nn.Module):
         return memory, self.net.decoder.remember(memory)
 
 
-class DrafterGraph(nn.Module):
-    """memory, length -> best piece and log-prob of each CTC frame [B, F], F = split*S."""
+class _Frames(nn.Module):
+    """What both halves of the CTC head share."""
 
     def __init__(self, net: Translator, shortlist: Shortlist | None) -> None:
         super().__init__()
         self.net, self.shortlist = net, shortlist
 
-    def forward(self, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        ids, logits = self._best(memory, length)
-        # the runtime has a fast kernel for it: a sum of exponentials took as long as both products
-        # with the table
-        scores = logits.log_softmax(-1).amax(-1)
-        frames = torch.arange(ids.shape[1])[None]
-        real = frames < length[:, None] * self.net.shape.split
-        return torch.where(real, ids, BLANK), torch.where(real, scores, 0.0)
+    @property
+    def drafter(self) -> Drafter:
+        assert self.net.drafter is not None
+        return self.net.drafter
 
-    def _best(self, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-        net = self.net
-        assert net.drafter is not None
+    def best(self, states: Tensor, memory: Tensor, length: Tensor) -> Tensor:
+        """The best piece of each CTC frame [B, F], F = split*S; blanks beyond a row's own."""
         if self.shortlist is None:
-            logits = net.draft(memory, length).final @ net.table.T
-            return likeliest(logits), logits
-        ids = self.shortlist.ids(memory, length)
-        listed = Listed(ids, look_up(net.table, ids))
-        return listed.best(net.drafter(memory, length, net.table, True, listed).final)
+            ids = likeliest(states @ self.net.table.T)
+        else:
+            listed = self.shortlist.ids(memory, length)
+            ids = Listed(listed, look_up(self.net.table, listed)).best(states)[0]
+        frames = torch.arange(ids.shape[1])[None]
+        return torch.where(frames < length[:, None] * self.net.shape.split, ids, BLANK)
+
+
+class SketcherGraph(_Frames):
+    """memory, length -> the first half's best pieces [B, F], and its frames [B, F, width]."""
+
+    def forward(self, memory: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        frames = self.drafter.begin(memory, length)
+        return self.best(self.drafter.inner_norm(frames), memory, length), frames
+
+
+class DrafterGraph(_Frames):
+    """What the sketcher made, and memory and length -> the whole head's best pieces [B, F]."""
+
+    def forward(self, sketch_ids: Tensor, frames: Tensor, memory: Tensor, length: Tensor) -> Tensor:
+        fed_back = self.drafter.feedback(look_up(self.net.table, sketch_ids))
+        return self.best(self.drafter.finish(frames + fed_back, length), memory, length)
 
 
 class DecoderGraph(nn.Module):
@@ -80,7 +92,8 @@ class DecoderGraph(nn.Module):
 
 INPUTS = {
     "encoder": ("tokens", "length"),
-    "drafter": ("memory", "length"),
+    "sketcher": ("memory", "length"),
+    "drafter": ("sketch_ids", "frames", "memory", "length"),
     "decoder": (
         "tokens",
         "memory_keys_values",
@@ -91,7 +104,8 @@ INPUTS = {
 }
 OUTPUTS = {
     "encoder": ("memory", "memory_keys_values"),
-    "drafter": ("draft_ids", "draft_scores"),
+    "sketcher": ("sketch_ids", "frames"),
+    "drafter": ("draft_ids",),
     "decoder": ("top_ids", "top_scores", "keys_values"),
 }
 
@@ -136,9 +150,18 @@ def _parts(
     if name == "encoder":
         example: tuple[Tensor, ...] = (torch.ones(2, 5, dtype=torch.long), lengths)
         return EncoderGraph(net), example, [{0: rows, 1: source}, {0: rows}]
+    memory = torch.randn(2, 5, width)
+    if name == "sketcher":
+        return SketcherGraph(net, shortlist), (memory, lengths), [{0: rows, 1: source}, {0: rows}]
     if name == "drafter":
-        example = (torch.randn(2, 5, width), lengths)
-        return DrafterGraph(net, shortlist), example, [{0: rows, 1: source}, {0: rows}]
+        split = net.shape.split
+        places = split * source
+        made = (torch.ones(2, split * 5, dtype=torch.long), torch.randn(2, split * 5, width))
+        return (
+            DrafterGraph(net, shortlist),
+            (*made, memory, lengths),
+            [{0: rows, 1: places}, {0: rows, 1: places}, {0: rows, 1: source}, {0: rows}],
+        )
     new, past = dim("new"), dim("past")
     example = (
         torch.ones(2, 3, dtype=torch.long),

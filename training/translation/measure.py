@@ -12,7 +12,7 @@ from .corpus import as_recognised, read_pairs
 from .hypotheses import score
 from .options import RUNGS
 from .pieces import LANGUAGES, Ids, Pieces
-from .search import Verified, beam, draft, greedy, verify
+from .search import Verified, beam, draft, greedy, sketch, verify
 from .session import Graphs, Memory
 
 Way = Callable[[Graphs, Memory], Ids]
@@ -42,7 +42,7 @@ def measure_graphs(
         verified.append(verify(graphs, memory, draft(graphs, memory)))
         return verified[-1].ids
 
-    ways: dict[str, Way] = dict(zip(RUNGS, (draft, checked, greedy, beam), strict=True))
+    ways: dict[str, Way] = dict(zip(RUNGS, (sketch, draft, checked, greedy, beam), strict=True))
     tallies = {name: Tally() for name in rungs}
     for text in sources:
         once = [pieces.source(text, language)]

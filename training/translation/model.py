@@ -6,6 +6,7 @@ guess is fed back (deep supervision with argmax feedback: Huang et al. 2022). Th
 ordinary causal one. One table embeds both languages and scores the outputs of both.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -84,19 +85,30 @@ class Drafter(nn.Module):
     ) -> Drafts:
         """`memory` [B, S, width] to frames [B, split*S, width]. Where there is a shortlist, the
         guess is one of its pieces."""
-        x = self.split(memory).unflatten(-1, (self.frames, -1)).flatten(1, 2)
-        turn = rotation(torch.arange(x.shape[1], device=x.device)[None], self.half_head)
-        bias = length_bias(length * self.frames, x.shape[1])
-        half = len(self.blocks) // 2
-        for block in self.blocks[:half]:
-            x = block(x, *turn, bias)
-        inner = self.inner_norm(x)
+        x = self.begin(memory, length)
+        inner: Tensor = self.inner_norm(x)
         if feed_back:
             guess = best_pieces(inner, table) if listed is None else listed.best(inner)[0]
             x = x + self.feedback(look_up(table, guess))
-        for block in self.blocks[half:]:
+        return Drafts(self.finish(x, length), inner)
+
+    def begin(self, memory: Tensor, length: Tensor) -> Tensor:
+        """Frames [B, split*S, width] behind half of the layers; `inner_norm` makes states of them
+        that say the sketch."""
+        x = self.split(memory).unflatten(-1, (self.frames, -1)).flatten(1, 2)
+        return self._through(self.blocks[: len(self.blocks) // 2], x, length)
+
+    def finish(self, x: Tensor, length: Tensor) -> Tensor:
+        """Frames with what was fed back through the other half, to states that say the draft."""
+        out: Tensor = self.norm(self._through(self.blocks[len(self.blocks) // 2 :], x, length))
+        return out
+
+    def _through(self, blocks: Iterable[nn.Module], x: Tensor, length: Tensor) -> Tensor:
+        turn = rotation(torch.arange(x.shape[1], device=x.device)[None], self.half_head)
+        bias = length_bias(length * self.frames, x.shape[1])
+        for block in blocks:
             x = block(x, *turn, bias)
-        return Drafts(self.norm(x), inner)
+        return x
 
 
 class Decoder(nn.Module):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WORK = Path(".work/translation")
 #: What exported graphs are measured by.
-RUNGS = ("draft", "verified", "greedy", "beam")
+RUNGS = ("sketch", "draft", "verified", "greedy", "beam")
 
 
 def add_training(step: argparse.ArgumentParser) -> None:

@@ -41,6 +41,7 @@ def passes_ms(graphs: Graphs, shape: Shape, rounds: int) -> dict[str, float]:
     length = np.array([TARGET_TOKENS // 2])
     timed: Sequence[tuple[str, Callable[[], object]]] = (
         ("encode_ms", lambda: graphs.encode([source])),
+        ("sketch_ms", lambda: graphs.sketch(memory)),
         ("draft_ms", lambda: graphs.draft(memory)),
         ("verify_ms", lambda: graphs.decode(target, memory, *empty)),
         ("step_ms", lambda: graphs.decode(target[:, :1], memory, past, length)),

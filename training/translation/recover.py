@@ -4,7 +4,7 @@ Exporting keeps vectors under their names and matrices in the order in which a g
 them. What comes back differs by the rounding to 7 bits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
@@ -58,36 +58,44 @@ def _constants(path: Path) -> dict[str, Array]:
 
 def _matrices(graph: str, shape: Shape) -> Iterator[str]:
     """A graph's matrices in the order in which it first uses them."""
-    if graph != "drafter":
-        yield "table"
-    else:
-        yield "drafter.split.weight"
-    layers = shape.as_dict()[f"{graph}_layers"]
-    for layer in range(layers):
-        if graph == "drafter" and layer == layers // 2:
-            yield from ("table", "drafter.feedback.weight")
-        inside = _CROSSED if graph == "decoder" else _BLOCK
-        yield from (f"{graph}.blocks.{layer}.{each}.weight" for each in inside)
+    half = shape.drafter_layers // 2
     if graph == "encoder":
+        yield "table"
+        yield from _of_blocks("encoder", range(shape.encoder_layers), _BLOCK)
         for layer in range(shape.decoder_layers):
             yield f"decoder.blocks.{layer}.cross.remember.weight"
+    elif graph == "sketcher":
+        yield "drafter.split.weight"
+        yield from _of_blocks("drafter", range(half), _BLOCK)
+        yield "table"
+    elif graph == "drafter":
+        yield from ("table", "drafter.feedback.weight")
+        yield from _of_blocks("drafter", range(half, shape.drafter_layers), _BLOCK)
+    else:
+        yield "table"
+        yield from _of_blocks("decoder", range(shape.decoder_layers), _CROSSED)
+
+
+def _of_blocks(part: str, layers: Iterable[int], inside: Iterable[str]) -> Iterator[str]:
+    return (f"{part}.blocks.{layer}.{each}.weight" for layer in layers for each in inside)
 
 
 def _shape(constants: dict[str, dict[str, Array]]) -> Shape:
     encoder = constants["encoder"]
     pieces, width = encoder[f"{_PREFIX}table{_WHOLE}"].shape
+    every = {name: array for found in constants.values() for name, array in found.items()}
     inner, layers = {}, {}
-    for name, found in constants.items():
+    for part in ("encoder", "drafter", "decoder"):
         ups = [
             key
-            for key in found
-            if key.startswith(f"{_PREFIX}{name}.") and key.endswith("feedforward.up.bias")
+            for key in every
+            if key.startswith(f"{_PREFIX}{part}.") and key.endswith("feedforward.up.bias")
         ]
-        layers[f"{name}_layers"] = len(ups)
-        inner[f"{name}_inner"] = len(found[ups[0]])
+        layers[f"{part}_layers"] = len(ups)
+        inner[f"{part}_inner"] = len(every[ups[0]])
     # the only constant of one frequency for each pair of a head's places
     half_head = len(encoder["pow_1"])
-    split = len(constants["drafter"][f"{_PREFIX}drafter.split.bias"]) // width
+    split = len(every[f"{_PREFIX}drafter.split.bias"]) // width
     return Shape(
         pieces=pieces, width=width, heads=width // 2 // half_head, split=split, **inner, **layers
     )

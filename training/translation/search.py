@@ -1,4 +1,4 @@
-"""Decoding through the exported graphs: draft, verify and repair, greedy, beam."""
+"""Decoding through the exported graphs: sketch, draft, verify and repair, greedy, beam."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,14 @@ class Verified:
     passes: int
 
 
+def sketch(graphs: Graphs, memory: Memory) -> Ids:
+    """Greedy CTC of the first row, half way through the head."""
+    return collapse(graphs.sketch(memory).ids[0].tolist())
+
+
 def draft(graphs: Graphs, memory: Memory) -> Ids:
     """Greedy CTC of the first row."""
-    return collapse(graphs.draft(memory).ids[0].tolist())
+    return collapse(graphs.draft(memory)[0].tolist())
 
 
 def greedy(graphs: Graphs, memory: Memory) -> Ids:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from workers.engines.onnx import open_graph
 
+GRAPHS = ("encoder", "sketcher", "drafter", "decoder")
 Array = npt.NDArray[Any]
 Ids = list[int]
 
@@ -24,11 +25,11 @@ class Memory(NamedTuple):
         return Memory(self.states[index], self.keys_values[:, index], self.length[index])
 
 
-class Drafts(NamedTuple):
-    """Best piece and its log-prob of each CTC frame [B, F]; past a row's end blank and 0."""
+class Sketch(NamedTuple):
+    """Best piece of each CTC frame [B, F], blanks past a row's end; the frames [B, F, width]."""
 
     ids: Array
-    scores: Array
+    frames: Array
 
 
 class Candidates(NamedTuple):
@@ -42,19 +43,27 @@ class Candidates(NamedTuple):
 
 class Graphs:
     def __init__(self, folder: Path) -> None:
-        self._encoder, self._drafter = (
-            open_graph(folder / f"{name}.onnx") for name in ("encoder", "drafter")
+        self._encoder, self._sketcher, self._drafter, self._decoder = (
+            open_graph(folder / f"{name}.onnx") for name in GRAPHS
         )
-        self._decoder = open_graph(folder / "decoder.onnx")
 
     def encode(self, sources: list[Ids]) -> Memory:
         tokens, length = pad(sources)
         states, kept = self._encoder.run(None, {"tokens": tokens, "length": length})
         return Memory(states, kept, length)
 
-    def draft(self, memory: Memory) -> Drafts:
+    def sketch(self, memory: Memory) -> Sketch:
         fed = {"memory": memory.states, "length": memory.length}
-        return Drafts(*self._drafter.run(None, fed))
+        return Sketch(*self._sketcher.run(None, fed))
+
+    def draft(self, memory: Memory) -> Array:
+        """Best piece of each CTC frame [B, F]; blanks past a row's end."""
+        sketch = self.sketch(memory)
+        fed = {"sketch_ids": sketch.ids, "frames": sketch.frames}
+        found: Array = self._drafter.run(
+            None, {**fed, "memory": memory.states, "length": memory.length}
+        )[0]
+        return found
 
     def decode(self, tokens: Array, memory: Memory, past: Array, past_length: Array) -> Candidates:
         fed = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from math import inf
 
@@ -13,6 +14,7 @@ from workers.core.fair import Entry
 from workers.core.limits import Limits
 from workers.core.profile import LatencyProfile
 from workers.core.surface import BATCHES
+from workers.core.worth import Worth
 
 _ORDER = {rung: place for place, rung in enumerate(Rung)}
 _SAVING = 0.06
@@ -60,6 +62,7 @@ class Batcher:
     def __init__(self, profile: LatencyProfile, limits: Limits) -> None:
         self._profile = profile
         self._limits = limits
+        self.worth = Worth(profile, limits)
         below = (size for size in BATCHES if size < limits.max_batch)
         self._sizes = (*below, limits.max_batch)
 
@@ -92,39 +95,11 @@ class Batcher:
         risk *= 1.0 if left else cost
         return self._settle(best, chosen, left, latest, rate, risk)
 
-    def pays(
-        self, batch: Batch, lasts: Callable[[float], float], risk: float, cost: float = 1.0
-    ) -> bool:
-        """Whether what is made better adds more than what its time may cost; first answers do.
-
-        `lasts` tells how likely nobody comes for so long. Whoever comes goes without `cost` of the
-        time, and if the run is broken off for him nothing is added.
-        """
-        worth, first = self._limits.worth, batch.entries[0]
-        had = [worth.get(each.job.done, 1.0) for each in batch.entries if each.job.done]
-        if not worth or not had:
-            return True
-        bucket = max(each.bucket for each in batch.entries)
-        took_s = self._profile.expect_bucket(batch.rung, bucket, len(had))
-        added = len(had) * worth.get(batch.rung, 1.0) - sum(had)
-        undisturbed = lasts(took_s)
-        missed = (1 - undisturbed) * cost * took_s / self.least_s(first)
-        return added * (undisturbed if self._limits.interruptible else 1.0) >= risk * missed
-
-    def load(self, entry: Entry, rate: float) -> float:
-        """Of what the engines can do, what `rate` such jobs a second take in full batches."""
-        return rate * self.least_s(entry) / self._limits.engines
-
-    def least_s(self, entry: Entry) -> float:
-        """Seconds that a job takes of a full batch at the lowest rung that it has or wants."""
-        return self._each_s(entry.job.done or entry.job.rungs[0], entry.bucket)
-
     def _rungs(self, candidates: Sequence[Entry]) -> list[Rung]:
         """At which a batch may be the best: each job's lowest, and those whose worth is known."""
         lowest = {entry.job.rungs[0] for entry in candidates}
-        worth = self._limits.worth
-        known = {rung for entry in candidates for rung in entry.job.rungs if rung in worth}
-        return sorted(lowest | known, key=_ORDER.__getitem__)
+        offered = {rung for entry in candidates for rung in entry.job.rungs}
+        return sorted(lowest | (offered & self.worth.known), key=_ORDER.__getitem__)
 
     def _best_size(
         self,
@@ -139,7 +114,7 @@ class Batcher:
             return None
         best: _Option | None = None
         least_s = inf
-        worth = self._limits.worth.get(rung, 1.0)
+        worth = self.worth.of(rung)
         for size in self._sizes_up_to(len(deadlines)):
             took_s = self._profile.predict_bucket(rung, bucket, size)
             if must and must.job.deadline < latest + took_s:
@@ -203,16 +178,16 @@ class Batcher:
         shared = set(chosen[0].job.rungs).intersection(*(entry.job.rungs for entry in chosen))
         rungs = sorted(shared, key=_ORDER.__getitem__)
         took_s = {rung: self._profile.predict_bucket(rung, bucket, size) for rung in rungs}
-        has_worth = not shared.isdisjoint(self._limits.worth)
-        least = self._pace(rungs[0], bucket) if has_worth else inf
+        has_worth = not shared.isdisjoint(self.worth.known)
+        bearable = partial(self._bearable, bucket=bucket, rate=rate)
         fitting = [
             rung
             for rung in rungs
             if rung is option.rung
-            or (latest + took_s[rung] <= first and self._bearable(rung, bucket, rate, least))
+            or (latest + took_s[rung] <= first and (has_worth or bearable(rung)))
         ]
         if has_worth:
-            rung = self._worthiest(fitting, bucket, size, left, latest, risk)
+            rung = self.worth.best(fitting, bucket, size, left, latest, risk)
         else:
             ends = {rung: latest + took_s[rung] for rung in fitting}
             rung = self._highest(fitting, ends, left, option, size)
@@ -232,46 +207,10 @@ class Batcher:
                 return rung
         return option.rung
 
-    def _worthiest(
-        self,
-        rungs: Sequence[Rung],
-        bucket: int,
-        size: int,
-        left: Sequence[float],
-        latest: float,
-        risk: float,
-    ) -> Rung:
-        """At which this batch, and those of the others that could still be met, are worth most,
-        less what its time may cost those who are yet to come.
-        """
-        pace_s = min(self._each_s(rung, bucket) for rung in rungs)
-        worth = self._limits.worth
-        best, most = rungs[0], -inf
-        for rung in rungs:
-            took_s = self._profile.expect_bucket(rung, bucket, size)
-            made = size * worth.get(rung, 1.0) + _still_met(left, latest + took_s, pace_s)
-            made -= risk * took_s / pace_s
-            if made >= most:
-                best, most = rung, made
-        return best
-
-    def _bearable(self, rung: Rung, bucket: int, rate: float, least: float) -> bool:
-        """Whether the engines could give all that comes this rung, in full batches, or make at
-        least as much worth a second of it as `least`.
-        """
-        if self._pace(rung, bucket) >= least:
-            return True
-        each_s = self._each_s(rung, bucket)
+    def _bearable(self, rung: Rung, bucket: int, rate: float) -> bool:
+        """Whether the engines could give all that comes this rung, in full batches."""
+        each_s = self.worth.each_s(rung, bucket)
         return rate * each_s <= self._limits.ceiling * self._limits.engines
-
-    def _pace(self, rung: Rung, bucket: int) -> float:
-        """Worth a second in full batches."""
-        return self._limits.worth.get(rung, 1.0) / self._each_s(rung, bucket)
-
-    def _each_s(self, rung: Rung, bucket: int) -> float:
-        """Seconds a job takes on average in a full batch."""
-        full = self._limits.max_batch
-        return self._profile.average_bucket(rung, bucket, full) / full
 
     def _left(self, chosen: tuple[Entry, ...], candidates: Sequence[Entry]) -> list[float]:
         taken = set(map(id, chosen))
@@ -284,11 +223,3 @@ class Batcher:
             start + option.took_s + place * pace <= deadline
             for place, deadline in enumerate(deadlines)
         )
-
-
-def _still_met(deadlines: Sequence[float], start: float, pace_s: float) -> int:
-    """How many of these, in their order, can be on time one after the other from `start` on."""
-    met = 0
-    for deadline in deadlines:
-        met += start + (met + 1) * pace_s <= deadline
-    return met

@@ -11,8 +11,10 @@ from bisect import bisect_right
 from collections import deque
 
 NEWEST = 0.01
-"""Of the newest case in an average."""
-FIRST = 0.2
+"""Of the newest case in an average, at least."""
+PRIOR = 10
+"""FIRST counts as so many cases."""
+FIRST = 0.1
 """Before anything was seen; none where hardly anything comes."""
 LOADS = (0.1, 0.5, 1.0, 1.5)
 """Where rows end, of what the engines can do; columns are the powers of two that wait."""
@@ -26,6 +28,7 @@ class Risk:
 
     def __init__(self) -> None:
         self._share = [[FIRST if row else 0.0] * SIZES for row in range(len(LOADS) + 1)]
+        self._cases = [[0] * SIZES for _ in self._share]
         self._open: deque[tuple[float, int, int]] = deque(maxlen=OPEN)
 
     def ask(self, load: float, waiting: int, until: float) -> float:
@@ -53,4 +56,6 @@ class Risk:
                 self._open.append((until, row, column))
 
     def _count(self, row: int, column: int, lost: float) -> None:
-        self._share[row][column] += NEWEST * (lost - self._share[row][column])
+        self._cases[row][column] += 1
+        newest = max(NEWEST, 1 / (PRIOR + self._cases[row][column]))
+        self._share[row][column] += newest * (lost - self._share[row][column])

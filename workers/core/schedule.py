@@ -152,25 +152,26 @@ class Schedule:
         rate = self._rate.per_second(now)
         risk = self._risk_of(line, candidates, now, rate) if self.limits.worth else 0.0
         batch = line.choose(candidates, now, rate, risk)
-        if not line.batcher.pays(
-            batch, partial(self._pauses.outlast, now=now), risk, line.yielding.cost
-        ):
+        worth, lasts = line.batcher.worth, partial(self._pauses.outlast, now=now)
+        if not worth.pays(batch.rung, batch.entries, lasts, risk, line.yielding.cost):
             return None
         for entry in batch.entries:
             line.queue.serve(entry)
         jobs = tuple(entry.job for entry in batch.entries)
-        run = Run(jobs, batch.rung, batch.predicted_s, self._yields(jobs, batch.rung))
-        return self._start(run, now)
+        yields = self._yields(jobs, batch.rung, worth.gives_way(batch.rung, batch.entries, risk))
+        return self._start(Run(jobs, batch.rung, batch.predicted_s, yields), now)
 
-    def _yields(self, jobs: tuple[Job, ...], rung: Rung) -> bool:
-        """A better rung that was begun while nobody else waited."""
-        alone = not len(self._first)
-        above = rung is not jobs[0].rungs[0] or jobs[0].done is not None
-        return self.limits.interruptible and alone and above
+    def _yields(self, jobs: tuple[Job, ...], rung: Rung, pays: bool = True) -> bool:
+        """A better rung that was begun while nobody else waited: an improvement, or first answers
+        where that `pays`.
+        """
+        if len(self._first) or not self.limits.interruptible:
+            return False
+        return jobs[0].done is not None or (pays and rung is not jobs[0].rungs[0])
 
     def _risk_of(self, line: Line, candidates: list[Entry], now: float, rate: float) -> float:
         """That a run of these takes somebody's answer away, if it is of the next better rung."""
-        load = line.batcher.load(candidates[0], rate)
+        load = rate * line.batcher.worth.least_s(candidates[0]) / self.limits.engines
         until = now + line.next_better_s(candidates)
         return self._risk.ask(load, len(self._first), until)
 

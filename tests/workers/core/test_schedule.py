@@ -487,13 +487,19 @@ def test_what_is_made_better_is_broken_off_for_whoever_comes() -> None:
     assert queue.breaks(run)
 
 
-def test_a_better_rung_is_broken_off_for_whoever_comes_unless_others_were_left_behind() -> None:
-    for max_batch, left in ((8, False), (1, True)):
-        queue = interruptible(max_batch=max_batch, worth=WORTH)
-        run = begun(queue, offered("a", 0.5), offered("b", 0.5))
-        assert run.rung is VERIFIED
-        queue.add(offered("new", 0.5), 0.001)
-        assert queue.breaks(run) is not left
+@pytest.mark.parametrize(
+    ("max_batch", "risk", "broken_off"), [(8, 0.015, True), (1, 0.015, False), (8, 0.0, False)]
+)
+def test_a_better_rung_is_broken_off_for_whoever_comes_and_may_go_without_an_answer(
+    max_batch: int, risk: float, broken_off: bool
+) -> None:
+    """Unless others were left behind."""
+    queue = interruptible(max_batch=max_batch, worth={DRAFT: 0.96, VERIFIED: 1.0})
+    queue._risk.ask = lambda *_, **__: risk  # type: ignore[method-assign]
+    run = begun(queue, offered("a", 0.5), offered("b", 0.5))
+    assert run.rung is VERIFIED
+    queue.add(offered("new", 0.5), 0.001)
+    assert queue.breaks(run) is broken_off
 
 
 def test_a_draft_or_an_engine_that_does_not_stop_is_not_broken_off() -> None:

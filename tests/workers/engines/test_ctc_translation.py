@@ -123,7 +123,7 @@ def test_where_time_runs_out_what_was_verified_is_spliced_with_the_draft(
         hurried = sentence(TEXTS[0], draft="fox " * 15, left=lambda left=left: next(left))
         (said,) = model.translate(Rung.VERIFIED, [hurried])
         assert said.passes <= looks
-        if said.rung is Rung.DRAFT:
+        if said.rung is Rung.SKETCH:
             assert vocabulary.text(whole[: said.tokens]).strip() in said.text
             assert said.text.endswith("fox")
         else:
@@ -155,7 +155,7 @@ def test_who_was_answered_gives_way_between_two_steps_and_keeps_a_whole_text(
     shown = "fox " * 15
     asked = sentence(TEXTS[0], draft=shown, answered=True, hurried=waiting_after(looks))
     (said,) = model.translate(rung, [asked])
-    if said.rung is Rung.DRAFT:
+    if said.rung is Rung.SKETCH:
         assert said.text.rstrip().endswith("fox")
     elif said.rung is Rung.VERIFIED:
         assert said.text == whole
@@ -172,7 +172,7 @@ def test_a_beam_gives_way_between_two_steps_and_leaves_what_was_verified(
         (said,) = model.translate(Rung.REFINED, [asked])
         reached.add(said.rung)
         assert said.rung is not Rung.VERIFIED or said.text == whole
-    assert reached == {Rung.DRAFT, Rung.VERIFIED, Rung.REFINED}
+    assert reached == {Rung.SKETCH, Rung.VERIFIED, Rung.REFINED}
 
 
 def tuned(graphs: Graphs, vocabulary: Vocabulary, draft_s: float, step_s: float) -> Drafting:
@@ -189,15 +189,15 @@ def test_who_waits_for_a_first_answer_without_a_draft_gets_one_where_that_is_soo
     graphs: Graphs, vocabulary: Vocabulary, model: Drafting, looks: int
 ) -> None:
     """Never a text that ends in the middle, of which nobody would be told."""
-    (draft,) = model.translate(Rung.DRAFT, [sentence(TEXTS[0])])
+    (draft,) = model.translate(Rung.SKETCH, [sentence(TEXTS[0])])
     whole = vocabulary.text(greedy(graphs, vocabulary, TEXTS[0]))
     slow_steps = tuned(graphs, vocabulary, draft_s=1e-9, step_s=10.0)
     slow_steps._shortcut.wants_draft = lambda *_: False  # type: ignore[method-assign]
     (said,) = slow_steps.translate(
         Rung.VERIFIED, [sentence(TEXTS[0], hurried=waiting_after(looks))]
     )
-    assert (said.text, said.rung) in [(draft.text, Rung.DRAFT), (whole, Rung.VERIFIED)]
-    assert looks > 3 or said.rung is Rung.DRAFT
+    assert (said.text, said.rung) in [(draft.text, Rung.SKETCH), (whole, Rung.VERIFIED)]
+    assert looks > 3 or said.rung is Rung.SKETCH
     slow_drafts = tuned(graphs, vocabulary, draft_s=10.0, step_s=1e-9)
     (said,) = slow_drafts.translate(
         Rung.VERIFIED, [sentence(TEXTS[0], hurried=waiting_after(looks))]
@@ -212,7 +212,7 @@ def test_a_draft_that_nobody_has_read_says_nothing_about_drafts(
     model._shortcut.stood(1.0)
     known = model._shortcut._stood.value
     (said,) = model.translate(Rung.VERIFIED, [sentence(TEXTS[0], hurried=lambda: True)])
-    assert (said.rung, said.passes) == (Rung.DRAFT, 0)
+    assert (said.rung, said.passes) == (Rung.SKETCH, 0)
     assert model._shortcut._stood.value == known
 
 
@@ -233,7 +233,7 @@ def test_who_is_not_answered_yet_is_translated_beside_those_who_give_way(
         for text, shown in ((TEXTS[0], ""), (TEXTS[2], "fox " * 15))
     )
     said = model.translate(Rung.VERIFIED, [first, better])
-    assert [each.rung for each in said] == [Rung.DRAFT, Rung.DRAFT]
+    assert [each.rung for each in said] == [Rung.SKETCH, Rung.SKETCH]
     assert (said[0].passes, said[0].drafted > 0) == (0, True)
     assert said[1].text.rstrip().endswith("fox")
 
@@ -300,7 +300,7 @@ def test_a_worth_that_makes_no_sense_is_told(tmp_path: Path, settings: str, told
 
 async def test_it_is_named_with_its_folder_and_answers_from_its_own_process() -> None:
     async with EngineProcess(f"ctc:{TINY}", "translation") as engine:
-        assert engine.card.rungs == (Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)
+        assert engine.card.rungs == (Rung.SKETCH, Rung.DRAFT, Rung.VERIFIED, Rung.REFINED)
         questions = [Render(text=text, source="en", target="de", left_s=10.0) for text in TEXTS]
         for rung in engine.card.rungs:
             answers = await engine.run(rung, questions, 60.0)
@@ -319,7 +319,7 @@ async def test_its_runs_are_broken_off_in_its_own_process() -> None:
         await asyncio.sleep(0)
         engine.hurry()
         answers = await run
-        assert {each.rung for each in answers if isinstance(each, Rendered)} == {Rung.DRAFT}
+        assert {each.rung for each in answers if isinstance(each, Rendered)} == {Rung.SKETCH}
 
 
 def best(*tokens: list[int], shares: list[list[float]]) -> Best:

@@ -1,9 +1,10 @@
-"""Rungs of our own translation model: draft, verified, refined.
+"""Rungs of our own translation model: sketch, draft, verified, refined.
 
-`draft`: encoder and CTC head, one pass each. `verified`: one pass of the decoder over all drafts,
-then repairs, which gives what greedy decoding would have; where drafts cost more than they save,
-greedy decoding itself. `refined`: a beam of four, sentence by
-sentence, on top of what was verified, while there is time.
+`draft`: encoder and CTC head, one pass each. `sketch`: what the head guesses half way, an early
+exit (Elbayad et al. 2020, "Depth-adaptive transformer"). `verified`: one pass of the decoder over
+all sketches, then repairs, which gives what greedy decoding would have; where they cost more than
+they save, greedy decoding itself. `refined`: a beam of four, sentence by sentence, on top of what
+was verified, while there is time.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from workers.engines.texts import TextEngine
 from workers.ports import Card
 
 SOURCES = ("en",)
+ONE_PASS = (Rung.SKETCH, Rung.DRAFT)
 SOURCE_PIECES = 250
 """A source is cut behind so many pieces; texts.py hands over far fewer of anything but noise."""
 COVERS = 0.8
@@ -80,7 +82,7 @@ class Drafting:
         self.card = Card(
             name="ctc",
             task="translation",
-            rungs=(Rung.DRAFT, Rung.VERIFIED, Rung.REFINED),
+            rungs=(Rung.SKETCH, Rung.DRAFT, Rung.VERIFIED, Rung.REFINED),
             languages=tuple(vocabulary.tags),
             sources=SOURCES,
             worth=dict(worth or {}),
@@ -94,13 +96,15 @@ class Drafting:
 
     def translate(self, rung: Rung, sentences: Sequence[Sentence]) -> Sequence[Said]:
         vocabulary = self._vocabulary
-        if rung is not Rung.DRAFT and all(each.answered and each.hurried() for each in sentences):
-            return [Said(each.draft, Rung.DRAFT) for each in sentences]
+        steps = rung not in ONE_PASS
+        if steps and all(each.answered and each.hurried() for each in sentences):
+            return [Said(each.draft, Rung.SKETCH) for each in sentences]
         sources = [vocabulary.source(each.text, each.target, SOURCE_PIECES) for each in sentences]
         memory = self.graphs.encode(sources)
-        drafts = self._drafts(rung, sentences, memory)
-        if rung is Rung.DRAFT:
-            return [Said(vocabulary.text(draft), rung, drafted=len(draft)) for draft in drafts]
+        if not steps:
+            draw = self.graphs.draft if rung is Rung.DRAFT else self.graphs.sketch
+            return [self._drawn(draft, rung) for draft in draw(memory)]
+        drafts = self._drafts(sentences, memory)
         told = self._verify(memory, drafts, sentences)
         said = [
             self._said(each, draft, self._acceptance_of(sentence))
@@ -111,8 +115,8 @@ class Drafting:
             for row, (each, sentence) in enumerate(zip(told, sentences, strict=True))
             if not (each.done or drafts[row]) and sentence.hurried()
         ]
-        for row, draft in zip(broken_off, self._draw(memory, broken_off), strict=True):
-            said[row] = Said(vocabulary.text(draft), Rung.DRAFT, drafted=len(draft))
+        for row, draft in zip(broken_off, self._sketch(memory, broken_off), strict=True):
+            said[row] = self._drawn(draft, Rung.SKETCH)
         if rung is Rung.REFINED:
             return [
                 self._refined(memory.rows([row]), sentence, verified)
@@ -120,24 +124,27 @@ class Drafting:
             ]
         return said
 
-    def _drafts(self, rung: Rung, sentences: Sequence[Sentence], memory: Memory) -> list[list[int]]:
-        """What is on screen where that will do, else the CTC head's word."""
+    def _drawn(self, draft: Sequence[int], rung: Rung) -> Said:
+        return Said(self._vocabulary.text(draft), rung, drafted=len(draft))
+
+    def _drafts(self, sentences: Sequence[Sentence], memory: Memory) -> list[list[int]]:
+        """What is verified: what is on screen where that will do, else a sketch, if any."""
         shown = {
             row: self._vocabulary.pieces(each.draft)
             for row, each in enumerate(sentences)
-            if rung is not Rung.DRAFT and _is_covered(each)
+            if _is_covered(each)
         }
         missing = [row for row in range(len(sentences)) if row not in shown]
-        if missing and (rung is Rung.DRAFT or self._wants_draft(memory, sentences)):
-            shown.update(zip(missing, self._draw(memory, missing), strict=True))
+        if missing and self._wants_draft(memory, sentences):
+            shown.update(zip(missing, self._sketch(memory, missing), strict=True))
         return [shown.get(row, []) for row in range(len(sentences))]
 
-    def _draw(self, memory: Memory, rows: Sequence[int]) -> list[list[int]]:
-        """The CTC head's word for these."""
+    def _sketch(self, memory: Memory, rows: Sequence[int]) -> list[list[int]]:
+        """Of these: as drafts they cost half of the whole head's, and nearly as much stands."""
         if not rows:
             return []
         began = self._clock()
-        drawn = self.graphs.draft(memory.rows(rows))
+        drawn = self.graphs.sketch(memory.rows(rows))
         self._shortcut.drafted(int(memory.length[rows].sum()), self._clock() - began)
         return drawn
 
@@ -202,7 +209,7 @@ class Drafting:
     def _said(self, told: Speculation, draft: Sequence[int], acceptance: Acceptance) -> Said:
         return Said(
             self._vocabulary.text(told.spliced()),
-            Rung.VERIFIED if told.done else Rung.DRAFT,
+            Rung.VERIFIED if told.done else Rung.SKETCH,
             relaxed=acceptance.name == "relaxed" and told.accepted > 0,
             drafted=len(draft),
             accepted=told.first,

@@ -1,4 +1,4 @@
-"""The model's three graphs on ONNX Runtime (contract: training/translation/README.md).
+"""The model's graphs on ONNX Runtime (contract: training/translation/README.md).
 
 A text's numbers are the same whoever shares its batch: padding is masked, and activations are
 quantised by rows.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import sentencepiece
@@ -19,7 +19,14 @@ from workers.core.speculative import Best
 from workers.engines.onnx import Graph, open_graph
 
 BLANK, BEGIN, END = 0, 1, 2
-FILES = ("encoder.onnx", "drafter.onnx", "decoder.onnx", "weights.bin", "pieces.model")
+FILES = (
+    "encoder.onnx",
+    "sketcher.onnx",
+    "drafter.onnx",
+    "decoder.onnx",
+    "weights.bin",
+    "pieces.model",
+)
 _UNSPEAKABLE = dict.fromkeys([*range(32), *range(127, 160), 0xFFFD])
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -47,6 +54,7 @@ class Graphs:
                 f"{folder} lacks {', '.join(missing)}, expected a translation model"
             )
         self._encoder = open_graph(folder / "encoder.onnx")
+        self._sketcher = open_graph(folder / "sketcher.onnx")
         self._drafter = open_graph(folder / "drafter.onnx")
         self._decoder = open_graph(folder / "decoder.onnx")
         layers, _, _, self.cache_width = _shape(self._decoder, "past_keys_values")
@@ -57,10 +65,20 @@ class Graphs:
         states, keys_values = self._encoder.run(None, {"tokens": tokens, "length": length})
         return Memory(states, keys_values, length)
 
+    def sketch(self, memory: Memory) -> list[list[int]]:
+        """Greedy CTC behind half of the head's layers: the best piece of each frame, repeats
+        joined, blanks dropped.
+        """
+        return _collapsed(self._sketched(memory)["sketch_ids"])
+
     def draft(self, memory: Memory) -> list[list[int]]:
-        """Greedy CTC: the best piece of each frame, repeats joined, blanks dropped."""
-        frames, _ = self._drafter.run(None, {"memory": memory.states, "length": memory.length})
-        return [collapse(row) for row in frames]
+        """Greedy CTC of the whole head, which is told its sketch half way."""
+        fed = {"memory": memory.states, "length": memory.length, **self._sketched(memory)}
+        return _collapsed(self._drafter.run(None, fed)[0])
+
+    def _sketched(self, memory: Memory) -> dict[str, NDArray[Any]]:
+        fed = {"memory": memory.states, "length": memory.length}
+        return dict(zip(("sketch_ids", "frames"), self._sketcher.run(None, fed), strict=True))
 
     def read(self, tokens: Ids, memory: Memory, past: Floats, length: Ids) -> tuple[Best, Floats]:
         """Tokens [B, T] behind what is kept; the best that may follow each [B, T, k], and the new
@@ -107,6 +125,10 @@ class Vocabulary:
         """
         text: str = self._model.decode([each for each in ids if self._first <= each < self._size])
         return text.translate(_UNSPEAKABLE)
+
+
+def _collapsed(rows: Ids) -> list[list[int]]:
+    return [collapse(row) for row in rows]
 
 
 def collapse(frames: Ids) -> list[int]:
