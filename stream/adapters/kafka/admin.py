@@ -16,6 +16,8 @@ from stream.core.errors import BusError, BusGone
 from stream.core.records import Topic
 from stream.core.topics import RETENTION, Retention
 
+SETTLE_S = 2.0
+"""For so long a broker may not know of topics that were just made."""
 _RETRY_S = 0.25
 
 
@@ -36,6 +38,17 @@ async def describe(settings: KafkaSettings) -> Cluster:
     names = {topic: settings.name(topic) for topic in Topic}
     partitions = {topic: counts[name] for topic, name in names.items() if name in counts}
     return Cluster(cluster["cluster_id"] or "", len(cluster["brokers"]), partitions)
+
+
+async def find_topics(settings: KafkaSettings) -> Cluster:
+    """As `describe`, but asks again for SETTLE_S where topics are missing."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + SETTLE_S
+    while True:
+        cluster = await describe(settings)
+        if len(cluster.partitions) == len(Topic) or loop.time() >= end:
+            return cluster
+        await asyncio.sleep(_RETRY_S)
 
 
 def partitions_of(cluster: Cluster) -> int:

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from aiokafka.errors import KafkaError
 
-from stream.adapters.kafka.admin import describe, partitions_of
+from stream.adapters.kafka.admin import find_topics, partitions_of
 from stream.adapters.kafka.bundle import KafkaBundle
 from stream.adapters.kafka.member import KafkaMember, Membership
 from stream.adapters.kafka.probe import Probe
@@ -45,7 +45,7 @@ class KafkaBus:
         Raises BusGone when no broker answers in `connect_s`, BusError when topics are missing or
         differ in their number of partitions.
         """
-        cluster = await describe(settings)
+        cluster = await find_topics(settings)
         name = f"{cluster.identity}/{settings.prefix}".encode()
         partitions = partitions_of(cluster)
         bus = cls(settings, clock, sha256(name).hexdigest()[:16], partitions)

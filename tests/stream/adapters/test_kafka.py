@@ -77,6 +77,18 @@ class TestTopics:
         with pytest.raises(BusError, match="are missing, expected all of them"):
             await KafkaBus.connect(settings, AnchoredClock())
 
+    async def test_a_bus_waits_for_topics_that_are_just_being_made(
+        self, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("stream.adapters.kafka.admin.SETTLE_S", 60.0)
+        connecting = asyncio.create_task(KafkaBus.connect(settings, AnchoredClock()))
+        await asyncio.sleep(0.3)
+        assert not connecting.done()
+        await create_topics(settings, partitions=2)
+        bus = await connecting
+        assert bus.partitions == 2
+        await bus.close()
+
     async def test_a_bus_needs_the_same_partitions(self, settings: KafkaSettings) -> None:
         await make_topic(settings, settings.name(Topic.AUDIO), 3)
         await create_topics(settings, partitions=2)
