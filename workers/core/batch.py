@@ -51,7 +51,7 @@ class Batcher:
     A higher rung is taken where every job of the batch offers it and stays on time, and the
     candidates left behind could all still be met, with `headroom` times the work that is seen.
     Where rungs have a worth that decides: of the batch, of those left behind that can still be met,
-    less that of the answers which the time may cost those who are yet to come (risk.py).
+    less that of the answers which the time may cost those who are yet to come (worth.py).
 
     Whoever comes meanwhile waits for a batch, so a larger one has to save some of the time that the
     same jobs take in two. One that few as large speak for, or that seems far dearer than its jobs

@@ -19,7 +19,8 @@ class Limits:
     `quantum_s`  engine time by which a channel may be ahead of another that waits
     `patience`   quanta after which a channel that was passed over is in the next batch
     `headroom`   a higher rung is taken where this many times the work that waits could be met after
-    `ceiling`    and where all that comes, at the rate of late, would load the engines less than so
+    `ceiling`    and where all that comes, at the rate of late, would load the engines less than so;
+                 both are for rungs without a worth
     `engines`    how many work in parallel
     `probe_s`    when nothing fits and nothing has run for so long, one job runs nevertheless, so
                  that a profile that is wrong can learn
