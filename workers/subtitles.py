@@ -19,7 +19,7 @@ from stream.core.records import Claim, Log, Origin, Position, Record, Topic
 from stream.core.sequence import Sequence
 from workers.core.growing import Growth
 from workers.core.jobs import Job
-from workers.core.ladder import above
+from workers.core.ladder import above, is_below
 from workers.ports import Card, Render, Rendered
 from workers.rendition import Heard, Key, Rendition, publication, to_be_corrected
 from workers.role import Catalogue, Outcome, Publication, Timing, Told
@@ -106,6 +106,8 @@ class Subtitles:
         translation = line.translation(heard, answer, answer.rung or rung, top, timing)
         if not translation.final:
             return self._show(heard, translation)
+        if line.ready and is_below(translation.rung, job.done):
+            translation = line.ready
         line.ready, line.better = translation, self._can_climb(translation.rung, job, timing)
         if not line.better:
             return self._flush(line)

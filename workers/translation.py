@@ -23,7 +23,7 @@ from stream.core.records import (
     Topic,
 )
 from workers.core.jobs import Job
-from workers.core.ladder import above, is_above
+from workers.core.ladder import above, is_above, is_below
 from workers.core.languages import Detector
 from workers.ports import Answer, Card, Render, Rendered
 from workers.requests import NOTHING, Requests, TextRole, Waiting
@@ -98,6 +98,8 @@ class Translating(TextRole[TextJob]):
         if in_vain:
             return Outcome(jobs=(job,))
         translation = self._translation(job.id, waiting, answer, rung, timing)
+        if is_below(translation.rung, job.done):
+            translation = self._kept.get(job.id, translation)
         better = above(translation.rung, self._card.rungs)
         stood_still = job.done is translation.rung  # to ask it again would bring the same
         if better and not stood_still and timing.began + timing.took_s < job.deadline:

@@ -198,6 +198,16 @@ def test_a_better_rung_that_the_engine_cannot_reach_is_asked_for_once() -> None:
     assert house.finals == ["de again"]
 
 
+def test_a_final_below_what_is_ready_leaves_that_as_it_is() -> None:
+    house = House()
+    (job,) = house.hear(final())
+    (better,) = house.run(job, Rung.DRAFT, "Hallo da.")
+    house.ask(better)
+    answer = Rendered(text="Hallo", rung=Rung.SKETCH)
+    assert house.keep(house.role.answer(better, answer, Rung.VERIFIED, Timing(NOW, 0.01))) == ()
+    assert house.finals == ["Hallo da."]
+
+
 def test_a_better_rung_that_others_broke_off_is_asked_for_again() -> None:
     house = House()
     (job,) = house.hear(final())

@@ -105,6 +105,17 @@ def test_a_better_rung_that_the_engine_cannot_reach_is_asked_for_once() -> None:
     assert (told.rung, told.degraded) == (Rung.DRAFT, True)
 
 
+def test_an_answer_below_what_is_kept_leaves_that_as_it_is() -> None:
+    translating = role()
+    job, _ = admitted(translating)
+    (better,) = answered(translating, job, Rung.DRAFT).jobs
+    assert isinstance(translating.ask(better, NOW), Render)
+    answer = Rendered(text="Hal", rung=Rung.SKETCH)
+    told = result_of(translating.answer(better, answer, Rung.VERIFIED, Timing(NOW, 0.01)))
+    assert isinstance(told, Translation)
+    assert (told.text, told.rung) == ("Hallo.", Rung.DRAFT)
+
+
 def test_a_better_rung_that_others_broke_off_is_asked_for_again_and_what_was_kept_stands() -> None:
     translating = role()
     job, _ = admitted(translating)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from math import inf
 
@@ -178,19 +177,13 @@ class Batcher:
         shared = set(chosen[0].job.rungs).intersection(*(entry.job.rungs for entry in chosen))
         rungs = sorted(shared, key=_ORDER.__getitem__)
         took_s = {rung: self._profile.predict_bucket(rung, bucket, size) for rung in rungs}
-        has_worth = not shared.isdisjoint(self.worth.known)
-        bearable = partial(self._bearable, bucket=bucket, rate=rate)
-        fitting = [
-            rung
-            for rung in rungs
-            if rung is option.rung
-            or (latest + took_s[rung] <= first and (has_worth or bearable(rung)))
-        ]
-        if has_worth:
+        fitting = [r for r in rungs if r is option.rung or latest + took_s[r] <= first]
+        if not shared.isdisjoint(self.worth.known):
             rung = self.worth.best(fitting, bucket, size, left, latest, risk)
         else:
-            ends = {rung: latest + took_s[rung] for rung in fitting}
-            rung = self._highest(fitting, ends, left, option, size)
+            bearable = [r for r in fitting if r is option.rung or self._bearable(r, bucket, rate)]
+            ends = {rung: latest + took_s[rung] for rung in bearable}
+            rung = self._highest(bearable, ends, left, option, size)
         return Batch(chosen, rung, took_s[rung])
 
     def _highest(

@@ -64,7 +64,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Answer these jobs with what there is; no engine can answer them in time. Then ask again."""
+    """Answer these jobs with what there is: no engine can answer them in time, or what would be
+    better does not pay. Then ask again.
+    """
 
     jobs: tuple[Job, ...]
 

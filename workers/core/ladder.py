@@ -43,6 +43,11 @@ def is_above(rung: Rung, done: Rung | None) -> bool:
     return done is None or _ORDER[rung] > _ORDER[done]
 
 
+def is_below(rung: Rung, done: Rung | None) -> bool:
+    """Whether `done` is better."""
+    return done is not None and is_above(done, rung)
+
+
 def above(done: Rung, rungs: Sequence[Rung]) -> tuple[Rung, ...]:
     """The rungs that are better than `done`, in their order."""
     return tuple(rung for rung in rungs if _ORDER[rung] > _ORDER[done])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
+from itertools import islice, takewhile
 
 from stream.core.deadlines import DeadlineHeap
 from stream.core.messages import Rung
@@ -16,6 +17,9 @@ from workers.core.pauses import Pauses
 from workers.core.profile import LatencyProfile
 from workers.core.rate import Rate
 from workers.core.risk import Risk
+
+KEPT_S = 0.25
+"""For so long what could be made better, but does not pay, waits for a better moment."""
 
 __all__ = ["Decision", "Expire", "Job", "Limits", "Run", "Schedule", "Wait"]
 
@@ -36,6 +40,7 @@ class Schedule:
         self._deadlines: DeadlineHeap[str] = DeadlineHeap()
         self._partials: dict[str, str] = {}
         self._doomed: set[str] = set()
+        self._kept: dict[str, tuple[float, Job]] = {}
         self._shed: list[Job] = []
         self._front = 0
         self._ran: float | None = None
@@ -70,6 +75,8 @@ class Schedule:
             self._pauses.end(now)
             if replaced is None:
                 self._rate.count(now)
+        else:
+            self._kept[job.id] = now + KEPT_S, job
         return replaced
 
     def remove(self, job_id: str) -> Job | None:
@@ -96,7 +103,9 @@ class Schedule:
                 )
             if candidates and (run := self._run(line, candidates, now)):
                 return run
-        return Wait()
+        if given_up := self._given_up(now):
+            return self._expire(given_up)
+        return Wait(next((until for until, _ in self._kept.values()), None))
 
     def expired(self, now: float) -> Expire | None:
         """What must be answered now, whether or not an engine is free: pushed out, or its time up.
@@ -146,6 +155,11 @@ class Schedule:
             "channels": self._first.queue.channels + self._better.queue.channels,
             **{way: self._counts[way] for way in ways},
         }
+
+    def _given_up(self, now: float) -> list[Job]:
+        """What did not pay for long enough; the oldest are first."""
+        over = takewhile(lambda each: each[0] <= now, self._kept.values())
+        return [job for _, job in islice(over, self.limits.sweep)]
 
     def _run(self, line: Line, candidates: list[Entry], now: float) -> Run | None:
         """None where improvements would cost more than they add."""
@@ -247,6 +261,7 @@ class Schedule:
     def _drop_keys(self, job: Job) -> None:
         self._deadlines.remove(job.id)
         self._doomed.discard(job.id)
+        self._kept.pop(job.id, None)
         if job.supersedes is not None and self._partials.get(job.supersedes) == job.id:
             del self._partials[job.supersedes]
 

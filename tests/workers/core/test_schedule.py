@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stream.core.messages import Rung
 from workers.core.profile import LatencyProfile
-from workers.core.schedule import Decision, Expire, Job, Limits, Run, Schedule, Wait
+from workers.core.schedule import KEPT_S, Decision, Expire, Job, Limits, Run, Schedule, Wait
 
 DRAFT, VERIFIED = Rung.DRAFT, Rung.VERIFIED
 LENGTH = 100
@@ -449,6 +449,8 @@ def test_a_better_rung_is_taken_until_answers_are_lost_for_it() -> None:
 @pytest.mark.parametrize("losses", [0, 60])
 def test_what_is_drafted_is_improved_unless_that_costs_somebody_an_answer(losses: int) -> None:
     queue, now = after_losses(losses, improvement), losses * 0.01
+    while isinstance(earlier := queue.decide(now), Expire):
+        assert "text" not in ids(earlier)
     queue.add(improvement("text", now + 0.5), now)
     assert isinstance(queue.decide(now), Wait if losses else Run)
 
@@ -463,6 +465,22 @@ def test_a_job_that_nobody_could_have_answered_is_no_loss() -> None:
         assert isinstance(queue.expired(now + 0.002), Expire)
     queue.add(improvement("text", 100.5), 100.0)
     assert isinstance(queue.decide(100.0), Run)
+
+
+def test_what_does_not_pay_waits_a_moment_and_is_given_up() -> None:
+    """Not before its deadline only: nobody is told later for nothing."""
+    queue = Schedule(taught(), Limits(guard_s=0.0, worth={DRAFT: 0.96, VERIFIED: 1.0}))
+    pays = False
+    queue._better.batcher.worth.pays = lambda *_: pays  # type: ignore[method-assign]
+    for name, at in (("a", 0.0), ("b", 0.1)):
+        queue.add(improvement(name, 5.0), at)
+    assert queue.decide(0.1) == Wait(KEPT_S)
+    assert ids(queue.decide(KEPT_S)) == ["a"]
+    assert queue.decide(KEPT_S) == Wait(0.1 + KEPT_S)
+    assert len(queue) == 1
+    pays = True
+    assert ids(queue.decide(0.1 + KEPT_S)) == ["b"]
+    assert queue.decide(1.0) == Wait()
 
 
 def interruptible(**limits: object) -> Schedule:
